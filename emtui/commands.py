@@ -1,0 +1,259 @@
+"""Each state-changing action as data, in one registry.
+
+Footer, help, palette, command line, read-only mode and journal read `REGISTRY`. A command is a frozen dataclass:
+made by a dialog or by the command line, written to the journal before its request leaves, and carried out by the
+Link. Paths and names in it are foreign text.
+"""
+
+import json
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from emtui.models import PodSpec
+
+Endpoint = Literal["em", "grid"]
+
+
+class Significance(StrEnum):
+    """How much a command can hurt: critical ones are asked about, and all that change anything are off when
+    read-only."""
+
+    NONE = "none"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Base of the commands.
+
+    Class attributes:
+        name: what the command line and the journal call it.
+        title: what the footer, the help and the palette show.
+        key: its default key in the console.
+        help: one sentence for help and palette.
+        endpoint: which link carries it.
+        changes_remote: whether it changes the EM or the Grid Node (read-only mode refuses those).
+        significance: how much it can hurt as a kind; an instance may be worse (see `Downlink.overwrite`).
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    key: ClassVar[str]
+    help: ClassVar[str]
+    endpoint: ClassVar[Endpoint] = "em"
+    changes_remote: ClassVar[bool] = True
+    significance: ClassVar[Significance] = Significance.NONE
+
+    def describe(self) -> str:
+        """One line that says what this very command does. It may hold foreign text."""
+        raise NotImplementedError
+
+    def to_json(self) -> str:
+        """For the journal. Lone surrogates (names that are not UTF-8) survive as `\\udcXX` escapes."""
+        return json.dumps({item.name: _plain(getattr(self, item.name)) for item in fields(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The inverse of `to_json`. Raises ValueError or TypeError for anything else."""
+        return cls(**{key: cls._restore(key, value) for key, value in json.loads(text).items()})
+
+    @classmethod
+    def _restore(cls, key: str, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, PodSpec):
+        dumped = value.model_dump(exclude={"scheduled_time"})
+        dumped["scheduled_time"] = value.scheduled_time.isoformat() if value.scheduled_time else None
+        return dumped
+    return value
+
+
+def _several(names: tuple[str, ...], noun: str = "files") -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} {noun}"
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink(Command):
+    """Files and folders of the operator's disk into a folder of the volume."""
+
+    sources: tuple[Path, ...]
+    dest_path: str = ""
+
+    name = "uplink"
+    title = "Uplink"
+    key = "u"
+    help = "Send files or whole folders to the volume"
+    significance = Significance.WARNING
+
+    def describe(self) -> str:
+        return f"uplink {_several(tuple(str(path.name or path) for path in self.sources))} → /{self.dest_path}"
+
+    @classmethod
+    def _restore(cls, key: str, value: Any) -> Any:
+        return tuple(Path(item) for item in value) if key == "sources" else value
+
+
+@dataclass(frozen=True, slots=True)
+class Downlink(Command):
+    """Files of the volume into a folder of the operator's disk, or one file to a name there.
+
+    `target` is a folder where it ends in a separator or is one; else the final name (of one file only).
+    """
+
+    paths: tuple[str, ...]
+    target: Path
+    overwrite: bool = False
+
+    name = "downlink"
+    title = "Downlink"
+    key = "d"
+    help = "Fetch files from the volume"
+    changes_remote = False
+
+    def describe(self) -> str:
+        return f"downlink {_several(self.paths)} → {self.target}"
+
+    @classmethod
+    def _restore(cls, key: str, value: Any) -> Any:
+        if key == "target":
+            return Path(value)
+        return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Delete(Command):
+    """Files and folders of the volume, for good."""
+
+    paths: tuple[str, ...]
+
+    name = "delete"
+    title = "Delete"
+    key = "x"
+    help = "Remove files or folders from the volume"
+    significance = Significance.CRITICAL
+
+    def describe(self) -> str:
+        return f"delete {_several(self.paths, 'entries')}"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildImage(Command):
+    """An image of a folder of the volume."""
+
+    dockerfile: str
+    context: str
+    image_name: str
+
+    name = "build"
+    title = "Build"
+    key = "b"
+    help = "Build an image of a folder of the volume"
+    significance = Significance.WARNING
+
+    def describe(self) -> str:
+        return f"build {self.image_name} of /{self.context.strip('/')}"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadImage(Command):
+    """An image out of a tar file of the volume."""
+
+    tarfile: str
+    image: str
+
+    name = "load"
+    title = "Load"
+    key = "l"
+    help = "Load an image from a tar file of the volume"
+    significance = Significance.WARNING
+
+    def describe(self) -> str:
+        return f"load {self.image} from /{self.tarfile}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPod(Command):
+    """A pod, in the place of the one before."""
+
+    spec: PodSpec
+
+    name = "run"
+    title = "Run"
+    key = "r"
+    help = "Run an image as a pod, now or at a set time"
+    significance = Significance.WARNING
+
+    def describe(self) -> str:
+        when = f" at {self.spec.scheduled_time.isoformat()}" if self.spec.scheduled_time else ""
+        return f"run {self.spec.docker_image} on {self.spec.node} for {self.spec.max_duration:g} min{when}"
+
+    @classmethod
+    def _restore(cls, key: str, value: Any) -> Any:
+        return PodSpec(**value)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeModel(Command):
+    """A model of the operator's disk, hosted on the Grid Node."""
+
+    source: Path
+    model_id: str
+    allow_download: bool = False
+    encoding: str = "ISO-8859-1"
+
+    name = "serve_model"
+    title = "Serve model"
+    key = "m"
+    help = "Host a model on the Grid Node"
+    endpoint = "grid"
+    significance = Significance.WARNING
+
+    def describe(self) -> str:
+        return f"serve model {self.model_id} from {self.source.name}"
+
+    @classmethod
+    def _restore(cls, key: str, value: Any) -> Any:
+        return Path(value) if key == "source" else value
+
+
+@dataclass(frozen=True, slots=True)
+class GetModel(Command):
+    """A model of the Grid Node into a file of the operator's disk."""
+
+    model_id: str
+    target: Path
+    overwrite: bool = False
+
+    name = "get_model"
+    title = "Get model"
+    key = "g"
+    help = "Fetch a model from the Grid Node"
+    endpoint = "grid"
+    changes_remote = False
+
+    def describe(self) -> str:
+        return f"get model {self.model_id} → {self.target}"
+
+    @classmethod
+    def _restore(cls, key: str, value: Any) -> Any:
+        return Path(value) if key == "target" else value
+
+
+REGISTRY: dict[str, type[Command]] = {
+    command.name: command for command in (Uplink, Downlink, Delete, BuildImage, LoadImage, RunPod, ServeModel, GetModel)
+}
+"""Every command by its name, in the order of the footer."""
+
+
+def restore(name: str, text: str) -> Command:
+    """A command out of the journal. Raises KeyError for a name that is not in the registry."""
+    return REGISTRY[name].from_json(text)

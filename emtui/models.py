@@ -1,0 +1,379 @@
+"""Every wire and domain type, frozen.
+
+Names of files, images and models are foreign bytes held as `str` in the file system's encoding with
+`surrogateescape`: they round-trip, and may hold anything but NUL. They are for `emtui.text` to show.
+
+`FileNode` and `Listing` are plain slotted dataclasses, not pydantic models, since a volume may hold 100,000 of
+them, and a slotted dataclass is smaller and quicker to make. `TypeAdapter(FileNode)` validates them from the wire.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    model_validator,
+)
+
+
+def _foreign_str(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("is not text")
+    return value
+
+
+def _wire_time(value: object) -> object:
+    """`YYYY-MM-DD-HH-MM` in UTC (EM API §2)."""
+    if isinstance(value, str):
+        return datetime.strptime(value, "%Y-%m-%d-%H-%M").replace(tzinfo=UTC)
+    return value
+
+
+def _wire_time_text(value: datetime) -> str:
+    return value.strftime("%Y-%m-%d-%H-%M")
+
+
+# A pydantic `str` refuses lone surrogates, and with them the names that are not UTF-8.
+ForeignStr = Annotated[str, PlainValidator(_foreign_str), PlainSerializer(lambda value: value)]
+WireTime = Annotated[datetime, BeforeValidator(_wire_time), PlainSerializer(_wire_time_text)]
+WireSize = Annotated[int, Field(ge=0), PlainSerializer(str)]
+
+FileType = Literal["file", "directory", "link", "other"]
+
+
+class Frozen(BaseModel):
+    """Base of the small types: frozen, unknown keys of the wire ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+# ---------------------------------------------------------------------------------------------------- files
+
+
+@dataclass(frozen=True, slots=True)
+class FileNode:
+    """One entry of the volume (EM API §2).
+
+    Attributes:
+        type: `file` or `directory` as specified; local mode also lists `link` (never followed) and `other`
+            (device, FIFO, socket).
+        name: the entry's own name, without its folders.
+        size: bytes; for a directory the sum below it. A string of decimal digits on the wire.
+        time: last change, UTC, to the minute on the wire.
+        hash: signed 64-bit, changes when the content does; None where there is no content to hash.
+        contents: the entries of a directory, else None.
+    """
+
+    type: FileType
+    name: ForeignStr
+    size: WireSize
+    time: WireTime
+    hash: int | None = None
+    contents: "tuple[FileNode, ...] | None" = None
+
+    @property
+    def is_directory(self) -> bool:
+        return self.type == "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The whole volume at one moment.
+
+    Attributes:
+        nodes: the entries of the volume's root. An entry that has not changed since the listing before is the
+            same object, so that a reader can skip what is identical (`is`).
+        fingerprint: equal for two listings of one endpoint exactly if nothing changed.
+        file_count: files in the whole tree.
+        size_bytes: their sum.
+    """
+
+    nodes: tuple[FileNode, ...]
+    fingerprint: str
+    file_count: int
+    size_bytes: int
+
+    def walk(self) -> Iterator[tuple[str, FileNode]]:
+        """Every entry with its path, parents first, without recursion (a tree may be 1,000 deep)."""
+        stack = [("", node) for node in reversed(self.nodes)]
+        while stack:
+            prefix, node = stack.pop()
+            path = f"{prefix}{node.name}"
+            yield path, node
+            if node.contents:
+                stack.extend((f"{path}/", child) for child in reversed(node.contents))
+
+    def find(self, path: str) -> FileNode | None:
+        """The entry at `path` (relative, `/` between folders), None where there is none."""
+        nodes: tuple[FileNode, ...] = self.nodes
+        found: FileNode | None = None
+        for part in path.strip("/").split("/"):
+            found = next((node for node in nodes if node.name == part), None)
+            if found is None:
+                return None
+            nodes = found.contents or ()
+        return found
+
+
+class UplinkResult(Frozen):
+    """The `data` of an uplink's answer (EM API §1). `total_size_kb` is in units of 1,024 bytes."""
+
+    file_count: int
+    total_size_kb: float
+
+
+# ---------------------------------------------------------------------------------------------------- images
+
+
+def _loose_text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+class Image(Frozen):
+    """An item of the image list (EM API §7, whose items are not specified: strings and objects are accepted).
+
+    `created` and `size` are text as the remote gives them (`size` in bytes where it is digits only).
+    """
+
+    repository: ForeignStr = Field(validation_alias=AliasChoices("repository", "Repository", "name"))
+    tag: ForeignStr = Field(default="latest", validation_alias=AliasChoices("tag", "Tag"))
+    id: ForeignStr = Field(default="", validation_alias=AliasChoices("id", "ID"))
+    created: Annotated[ForeignStr, BeforeValidator(_loose_text)] = Field(
+        default="", validation_alias=AliasChoices("created", "CreatedAt")
+    )
+    size: Annotated[ForeignStr, BeforeValidator(_loose_text)] = Field(
+        default="", validation_alias=AliasChoices("size", "Size")
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            repository, colon, tag = value.rpartition(":")
+            if colon and "/" not in tag:
+                return {"repository": repository, "tag": tag}
+            return {"repository": value}
+        return value
+
+    @property
+    def reference(self) -> str:
+        return f"{self.repository}:{self.tag}"
+
+    @property
+    def size_bytes(self) -> int | None:
+        return int(self.size) if self.size.isascii() and self.size.isdigit() else None
+
+
+# ------------------------------------------------------------------------------------------------------ pods
+
+
+NODES = ("FPGA", "GPU", "MPU")
+"""The kinds of node on CG2."""
+
+
+class Waiting(Frozen):
+    """The pod is not running yet. `reason` as Kubernetes has it: `ContainerCreating`, `ImagePullBackOff`, …"""
+
+    reason: ForeignStr = ""
+    message: ForeignStr = ""
+
+
+class Running(Frozen):
+    """The pod runs. `message` is local mode's: what is special about this run (a simulated engine, say)."""
+
+    started_at: AwareDatetime = Field(alias="startedAt")
+    message: ForeignStr = ""
+
+
+class Terminated(Frozen):
+    """The pod has ended. `reason`: `Completed`, `Error`, `OOMKilled`, `DeadlineExceeded`, …"""
+
+    exit_code: int = Field(alias="exitCode")
+    reason: ForeignStr = ""
+    message: ForeignStr = ""
+    started_at: AwareDatetime | None = Field(default=None, alias="startedAt")
+    finished_at: AwareDatetime | None = Field(default=None, alias="finishedAt")
+
+
+class PodState(Frozen):
+    """A Kubernetes `ContainerState`: exactly one of the three is set, or none before any run."""
+
+    waiting: Waiting | None = None
+    running: Running | None = None
+    terminated: Terminated | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Waiting for something that can still come, or running."""
+        return self.waiting is not None or self.running is not None
+
+
+class PodStatus(Frozen):
+    """The `data` of a status answer (EM API §9). On the wire an empty `state` means that nothing ever ran."""
+
+    state: PodState = PodState()
+
+    def to_wire(self) -> dict[str, Any]:
+        """The specification's shape: only what is set, names in camel case, times as `…Z`."""
+        dumped = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        for state in dumped["state"].values():
+            for key in [key for key, value in state.items() if value == ""]:
+                del state[key]
+        return dumped
+
+
+class PodSpec(Frozen):
+    """What is to run (EM API §8).
+
+    Attributes:
+        docker_image: the image's name, with or without the user's prefix.
+        max_duration: minutes, more than 0; a fraction is accepted.
+        node: one of `NODES`.
+        scheduled_time: when to start, None for now.
+        command: what `/bin/sh -c` runs instead of the image's own command; empty for the image's own.
+    """
+
+    docker_image: ForeignStr
+    max_duration: float
+    node: ForeignStr
+    scheduled_time: AwareDatetime | None = None
+    command: ForeignStr = ""
+
+    @property
+    def max_duration_s(self) -> float:
+        return self.max_duration * 60
+
+
+# ------------------------------------------------------------------------------------------------------ grid
+
+
+class HostedModel(Frozen):
+    """A model on the Grid Node, as far as it is known.
+
+    `is_copy_allowed` is None until asked (`/is_model_copy_allowed/<id>`); `size_bytes` is None where the node
+    does not say, since the specification has no size.
+    """
+
+    model_id: ForeignStr
+    is_copy_allowed: bool | None = None
+    size_bytes: int | None = None
+
+
+class EncryptedModel(Frozen):
+    """Where an encrypted model is shared (`/search-encrypted-models`). Each entry a string or `id address`."""
+
+    workers: tuple[ForeignStr, ...] = ()
+    crypto_provider: tuple[ForeignStr, ...] = ()
+
+
+# ------------------------------------------------------------------------------------------- commands at work
+
+
+class Stage(StrEnum):
+    """How far a command has come. The last four are final."""
+
+    QUEUED = "queued"
+    HELD = "held"
+    RELEASED = "released"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    EXECUTING = "executing"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (Stage.COMPLETE, Stage.FAILED, Stage.CANCELLED, Stage.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandState:
+    """One command as the operator sees it: a line of Activity.
+
+    Attributes:
+        id: the journal's number of it.
+        name: the command's name in the registry (`uplink`, `run`, …).
+        title: one line that says what it does (`uplink 3 files → echo-test`); may hold foreign text.
+        stage: how far it is.
+        asked_at, changed_at: UTC.
+        endpoint: `em` or `grid`.
+        done_bytes, total_bytes: progress of a transfer, total None where it is not known.
+        rate_bytes_s: bytes a second, smoothed; 0.0 before there is one.
+        note: the talk of the moment (`CG2 busy, 3rd try in 4 s`) or the result (`1.2 MiB, sha256 OK`).
+        error: why it failed or is unknown.
+        remedy: what to do about it.
+        log_tail: the last lines of a failed build or load.
+        is_cancellable: whether `esc` can still stop it.
+        acknowledged: whether the operator has seen the failure.
+    """
+
+    id: int
+    name: str
+    title: str
+    stage: Stage
+    asked_at: datetime
+    changed_at: datetime
+    endpoint: Literal["em", "grid"] = "em"
+    done_bytes: int = 0
+    total_bytes: int | None = None
+    rate_bytes_s: float = 0.0
+    note: str = ""
+    error: str = ""
+    remedy: str = ""
+    log_tail: tuple[str, ...] = ()
+    is_cancellable: bool = False
+    acknowledged: bool = False
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at the present rate, None where it cannot be told."""
+        if self.total_bytes is None or self.rate_bytes_s <= 0 or self.stage.is_final:
+            return None
+        return max(0.0, (self.total_bytes - self.done_bytes) / self.rate_bytes_s)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHealth:
+    """How a link is: for the header's chips.
+
+    `round_trip_s` of the last answer; `last_answer_at` None before the first one; `error` why the last try failed,
+    empty when it did not.
+    """
+
+    endpoint: Literal["em", "grid"]
+    is_connected: bool = False
+    round_trip_s: float | None = None
+    last_answer_at: datetime | None = None
+    error: str = ""
+    queued: int = 0
+    held: int = 0
+    unknown: int = 0
+    is_held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointInfo:
+    """Who answers: for the header. `engine` is `docker`, `sandbox`, `simulated`, or empty for a remote."""
+
+    label: str
+    user: str
+    engine: str = ""
+    notes: tuple[str, ...] = field(default=())
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+def without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what clients mean by "not given": a missing field, `""` and null are the same (wire contract)."""
+    return {key: value for key, value in values.items() if value is not None and value != ""}
