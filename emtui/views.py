@@ -1,0 +1,146 @@
+"""What the panes show: models on their way down to the screen. Nothing here does anything.
+
+`Feed` wraps what a pane shows with how fresh it is; `CommandState` is a line of Activity; `LinkHealth` a chip of the
+header. Widgets get these, compare them (`is`, `==`) and draw what differs.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, Literal, TypeVar
+
+from emtui.models import HostedModel, PodSpec, PodStatus
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Feed(Generic[T]):
+    """A value that is asked for again and again.
+
+    No value and no error: loading. No value and an error: failed. A value and an error: stale, the value is the last
+    good one. `at` is when the value came (UTC). `retry_at` is the monotonic time of the next try after an error.
+    `is_held`: the operator has stopped the polling.
+    """
+
+    value: T | None = None
+    at: datetime | None = None
+    error: str = ""
+    remedy: str = ""
+    retry_at: float | None = None
+    is_held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PastPod:
+    """A pod that has ended, for the pod pane's last line."""
+
+    image: str
+    reason: str
+    finished_at: datetime
+    is_good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """The pod: what the EM tells, and what was asked for, as far as this console knows it.
+
+    `spec` is None where the pod was started by somebody else. `asked_at` is when it was asked for.
+    """
+
+    status: PodStatus
+    spec: PodSpec | None = None
+    asked_at: datetime | None = None
+    past: tuple[PastPod, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GridView:
+    """What a Grid Node hosts."""
+
+    models: tuple[HostedModel, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class Stage(StrEnum):
+    """How far a command has come. The last four are final."""
+
+    QUEUED = "queued"
+    HELD = "held"
+    RELEASED = "released"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    EXECUTING = "executing"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (Stage.COMPLETE, Stage.FAILED, Stage.CANCELLED, Stage.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandState:
+    """One command as the operator sees it: a line of Activity.
+
+    Attributes:
+        id: the journal's number of it.
+        name: the command's name in the registry (`uplink`, `run`, …).
+        title: one line that says what it does (`uplink 3 files → echo-test`); may hold foreign text.
+        stage: how far it is.
+        asked_at, changed_at: UTC.
+        endpoint: `em` or `grid`.
+        done_bytes, total_bytes: progress of a transfer, total None where it is not known.
+        rate_bytes_s: bytes a second, smoothed; 0.0 before there is one.
+        note: the talk of the moment (`CG2 busy, 3rd try in 4 s`) or the result (`1.2 MiB, sha256 OK`).
+        error: why it failed or is unknown.
+        remedy: what to do about it.
+        log_tail: the last lines of a failed build or load.
+        is_cancellable: whether `esc` can still stop it.
+        acknowledged: whether the operator has seen the failure.
+    """
+
+    id: int
+    name: str
+    title: str
+    stage: Stage
+    asked_at: datetime
+    changed_at: datetime
+    endpoint: Literal["em", "grid"] = "em"
+    done_bytes: int = 0
+    total_bytes: int | None = None
+    rate_bytes_s: float = 0.0
+    note: str = ""
+    error: str = ""
+    remedy: str = ""
+    log_tail: tuple[str, ...] = ()
+    is_cancellable: bool = False
+    acknowledged: bool = False
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at the present rate, None where it cannot be told."""
+        if self.total_bytes is None or self.rate_bytes_s <= 0 or self.stage.is_final:
+            return None
+        return max(0.0, (self.total_bytes - self.done_bytes) / self.rate_bytes_s)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHealth:
+    """How a link is: for the header's chips.
+
+    `round_trip_s` of the last answer; `last_answer_at` None before the first one; `error` why the last try failed,
+    empty when it did not.
+    """
+
+    endpoint: Literal["em", "grid"]
+    is_connected: bool = False
+    round_trip_s: float | None = None
+    last_answer_at: datetime | None = None
+    error: str = ""
+    queued: int = 0
+    held: int = 0
+    unknown: int = 0
+    is_held: bool = False
