@@ -58,11 +58,12 @@ class Command:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The inverse of `to_json`. Raises ValueError or TypeError for anything else."""
-        return cls(**{key: cls._restore(key, value) for key, value in json.loads(text).items()})
+        return cls(**cls._restore(json.loads(text)))
 
     @classmethod
-    def _restore(cls, key: str, value: Any) -> Any:
-        return tuple(value) if isinstance(value, list) else value
+    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Fields as JSON has them, made what they were."""
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -98,8 +99,8 @@ class Uplink(Command):
         return f"uplink {_several(tuple(str(path.name or path) for path in self.sources))} → /{self.dest_path}"
 
     @classmethod
-    def _restore(cls, key: str, value: Any) -> Any:
-        return tuple(Path(item) for item in value) if key == "sources" else value
+    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return values | {"sources": tuple(Path(source) for source in values["sources"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,8 @@ class Downlink(Command):
         return f"downlink {_several(self.paths)} → {self.target}"
 
     @classmethod
-    def _restore(cls, key: str, value: Any) -> Any:
-        if key == "target":
-            return Path(value)
-        return tuple(value) if isinstance(value, list) else value
+    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return values | {"paths": tuple(values["paths"]), "target": Path(values["target"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +196,8 @@ class RunPod(Command):
         return f"run {self.spec.docker_image} on {self.spec.node} for {self.spec.max_duration:g} min{when}"
 
     @classmethod
-    def _restore(cls, key: str, value: Any) -> Any:
-        return PodSpec(**value)
+    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {"spec": PodSpec(**values["spec"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +220,8 @@ class ServeModel(Command):
         return f"serve model {self.model_id} from {self.source.name}"
 
     @classmethod
-    def _restore(cls, key: str, value: Any) -> Any:
-        return Path(value) if key == "source" else value
+    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return values | {"source": Path(values["source"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +243,8 @@ class GetModel(Command):
         return f"get model {self.model_id} → {self.target}"
 
     @classmethod
-    def _restore(cls, key: str, value: Any) -> Any:
-        return Path(value) if key == "target" else value
+    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return values | {"target": Path(values["target"])}
 
 
 REGISTRY: dict[str, type[Command]] = {

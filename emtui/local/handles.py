@@ -42,12 +42,19 @@ def split_path(path: str, *, what: str = "path") -> tuple[str, ...]:
             continue
         if any(step.strip() == ".." for step in _decoded(part).replace("\\", "/").split("/")):
             raise Forbidden(f"{what}: it leaves the volume: {path}", remedy="Give it relative to the volume.")
-        if len(os.fsencode(part)) > _MAX_NAME_BYTES:
+        if len(_encoded(part, what)) > _MAX_NAME_BYTES:
             raise BadRequest(f"{what}: a name over {_MAX_NAME_BYTES} bytes: {part}", remedy="Shorten it.")
         parts.append(part)
     if len(parts) > _MAX_DEPTH:
         raise BadRequest(f"{what}: deeper than {_MAX_DEPTH} folders", remedy="Use fewer folders.")
     return tuple(parts)
+
+
+def _encoded(part: str, what: str) -> bytes:
+    try:
+        return os.fsencode(part)
+    except UnicodeEncodeError:
+        raise BadRequest(f"{what}: a lone surrogate stands for no byte", remedy="Give the name as it is listed.") from None
 
 
 def _decoded(part: str) -> str:
@@ -124,7 +131,8 @@ class DirHandle:
         self.close()
 
     def duplicate(self) -> "DirHandle":
-        return DirHandle(os.dup(self._fd))
+        """The same directory, opened once more: its `scan` does not disturb that of another thread. Raises OSError."""
+        return DirHandle(os.open(".", _DIR_FLAGS, dir_fd=self._fd))
 
     def scan(self) -> Iterator[Entry]:
         """The entries, in no order; one that goes away meanwhile is left out. Raises OSError."""
@@ -165,18 +173,21 @@ class DirHandle:
         except FileNotFoundError:
             raise NotFound(f"no such folder: {name}") from None
         except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENOTDIR):
-                if stat.S_ISLNK(self.lstat(name).st_mode):
-                    raise Forbidden(
-                        f"a link is never followed: {name}", remedy="Replace it by a real folder."
-                    ) from None
-                raise BadRequest(f"not a folder: {name}") from None
-            raise
+            if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                raise
+        if self._is_link(name):
+            raise Forbidden(f"a link is never followed: {name}", remedy="Replace it by a real folder.")
+        raise BadRequest(f"not a folder: {name}")
+
+    def _is_link(self, name: str) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return stat.S_ISLNK(self.lstat(name).st_mode)
+        return False
 
     def open_file(self, parts: tuple[str, ...]) -> int:
         """A descriptor of a regular file below, for reading. It never blocks and never follows a link.
 
-        Raises:
+        Raises OSError, and:
             NotFound: no such file.
             BadRequest: it is a directory, or the volume itself.
             Forbidden: it is a link, device, FIFO or socket, or has a second name (a hard link) that may lie outside.
@@ -217,9 +228,28 @@ class DirHandle:
         if not stat.S_ISDIR(self.lstat(name).st_mode):
             os.unlink(name, dir_fd=self._fd)
             return
-        with DirHandle(os.open(name, _DIR_FLAGS, dir_fd=self._fd)) as top:
+        with self._open_to_empty(name) as top:
             top.empty()
         os.rmdir(name, dir_fd=self._fd)
+
+    def make_writable(self, name: str) -> None:
+        """Give the owner all rights to a folder, which a pod may have taken away. A link is not followed.
+
+        Raises OSError.
+        """
+        # A folder without rights cannot be opened; through this descriptor its mode can be changed all the same.
+        fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._fd)
+        try:
+            os.chmod(f"/proc/self/fd/{fd}", stat.S_IRWXU)  # noqa: PTH101 - the path of a descriptor, not of a file
+        finally:
+            os.close(fd)
+
+    def _open_to_empty(self, name: str) -> "DirHandle":
+        status = self.lstat(name)
+        if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            with contextlib.suppress(OSError):  # what it was to allow fails next, with the reason
+                self.make_writable(name)
+        return DirHandle(os.open(name, _DIR_FLAGS, dir_fd=self._fd))
 
     def empty(self) -> None:
         """Remove everything in this directory. Raises OSError.
@@ -230,8 +260,9 @@ class DirHandle:
         moved = 0
         while folders := self._unlink_files():
             for folder in folders:
-                with DirHandle(os.open(folder, _DIR_FLAGS, dir_fd=self._fd)) as inner:
+                with self._open_to_empty(folder) as inner:
                     for below in inner._unlink_files():
+                        inner._let_move(below)
                         while True:
                             lifted = f".emtui-removed-{moved}"
                             moved += 1
@@ -241,6 +272,12 @@ class DirHandle:
                                 break
                         inner.rename_to(below, self, lifted)
                 os.rmdir(folder, dir_fd=self._fd)
+
+    def _let_move(self, name: str) -> None:
+        """A folder without write permission cannot be moved: its `..` changes."""
+        with contextlib.suppress(OSError):  # the move fails next, with the reason
+            if self.lstat(name).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+                self.make_writable(name)
 
     def _unlink_files(self) -> list[str]:
         """Unlink all that is not a folder; the folders' names are left."""

@@ -1,17 +1,12 @@
 """The workspace's SQLite database: images, pods, models, datasets, listing hashes.
 
-What a change has committed survives `kill -9` and loss of power (WAL, `synchronous=FULL`). Calls block: use them in
-a thread. One connection is shared by all threads behind a lock.
+What a change has committed survives `kill -9` and loss of power. Calls block: use them in a thread.
 """
 
-import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from emtui.errors import WorkspaceProblem
+from emtui.sqlite import Database
 
 # Each entry takes the schema from its index to the next number; `user_version` says how far a database is. Never
 # change one that has landed: add another.
@@ -37,7 +32,7 @@ MIGRATIONS = (
         final_state TEXT                       -- JSON of the PodState once it is final
     ) STRICT;
     CREATE TABLE models (
-        model_id BLOB PRIMARY KEY,             -- free text, as surrogateescape bytes
+        model_id BLOB PRIMARY KEY,             -- free text, as `emtui.sqlite.pack` writes it
         blob TEXT NOT NULL UNIQUE,             -- file below blobs/models
         size_bytes INTEGER NOT NULL,
         allow_download INTEGER NOT NULL,
@@ -55,65 +50,34 @@ MIGRATIONS = (
         inode INTEGER NOT NULL,
         size_bytes INTEGER NOT NULL,
         mtime_ns INTEGER NOT NULL,
+        ctime_ns INTEGER NOT NULL,
         hash INTEGER NOT NULL,
         PRIMARY KEY (device, inode)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE loaded_images (               -- under names without the user's prefix, as their tar files had them
+        username TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        PRIMARY KEY (username, reference)
     ) STRICT, WITHOUT ROWID;
     """,
 )
 
 
-class Store:
+_APPLICATION_ID = 0x656D7477  # "emtw"
+
+
+class Store(Database):
     """The database of one workspace.
 
     Raises:
-        WorkspaceProblem: it is corrupt, or of a newer emtui.
+        WorkspaceProblem: it is corrupt, or of a newer emtui. Every call may raise it.
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
-        try:
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._migrate(path)
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise WorkspaceProblem(
-                f"{path}: not a sound database ({error})",
-                remedy="Move it aside, or open another directory with --local; the files in volume/ are not touched.",
-            ) from error
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _migrate(self, path: Path) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise WorkspaceProblem(
-                f"{path}: made by a newer emtui (schema {version}, this one knows {len(MIGRATIONS)})",
-                remedy="Use that emtui, or open another directory with --local.",
-            )
-        for number in range(version, len(MIGRATIONS)):
-            self._db.executescript(f"BEGIN; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
-
-    def read(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """All rows of a query."""
-        with self._lock:
-            return self._db.execute(sql, values).fetchall()
-
-    @contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: committed and synced when the block ends, undone when it raises."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
+        super().__init__(
+            path,
+            MIGRATIONS,
+            application_id=_APPLICATION_ID,
+            problem=WorkspaceProblem,
+            remedy="Move it aside, or open another directory with --local; the files in volume/ are not touched.",
+        )

@@ -1,0 +1,43 @@
+"""The entry point: options of the console, checked before anything that costs time is imported."""
+
+import sys
+from collections.abc import Sequence
+
+from emtui import __version__
+
+USAGE_EXIT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run emtui. Returns its exit code."""
+    import argparse
+    from pathlib import Path
+
+    parser = argparse.ArgumentParser(
+        prog="emtui",
+        description="The operator's console for DPhi Space's EM and for Grid Nodes. Without options it opens the "
+        "local workspace: a whole EM and Grid Node in your data directory.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--local", metavar="DIR", type=Path, help="open the workspace in DIR; its files are in DIR/volume"
+    )
+    parser.add_argument("--demo", action="store_true", help="open a workspace with something in every pane")
+    parser.add_argument("--read-only", action="store_true", help="change nothing on the EM and the Grid Node")
+    parser.add_argument(
+        "--engine", choices=("sandbox", "simulated"), help="what runs the images (default: the best that works here)"
+    )
+    parser.add_argument("--version", action="version", version=f"emtui {__version__}")
+    options = parser.parse_args(arguments)
+    if not (sys.stdout.isatty() and sys.stdin.isatty()):
+        print("emtui: the console needs a terminal; stdin or stdout is not one", file=sys.stderr)  # noqa: T201
+        return USAGE_EXIT
+    from emtui.app import run_console
+    from emtui.session import Profile, default_workspace
+
+    workspace = options.local or default_workspace(demo=options.demo)
+    return run_console(Profile(workspace, options.demo, options.read_only, options.engine))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

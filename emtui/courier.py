@@ -1,0 +1,142 @@
+"""What a command at work holds in its hand: it sends requests, reports progress and log lines, and is patient.
+
+The Link makes one for each command that it releases. `perform` uses it and knows nothing of queues or journals.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from emtui.errors import Locked, Unreachable
+from emtui.patience import Patience, ordinal
+from emtui.views import Stage
+
+T = TypeVar("T")
+
+LOG_TAIL_LINES = 100
+"""As many log lines as the EM itself gives (EM API §5)."""
+
+# Ten reports a second look smooth; more would only cost.
+_REPORT_EVERY_S = 0.1
+# Weight of the newest measurement in the smoothed rate.
+_RATE_WEIGHT = 0.2
+_READ_TRIES = 3
+
+
+class OutcomeUnknown(Exception):
+    """The request may have been executed, but no answer came."""
+
+    def __init__(self, cause: Unreachable) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
+
+
+@dataclass(slots=True)
+class Report:
+    """What has changed about a command; None is "as before"."""
+
+    stage: Stage | None = None
+    note: str | None = None
+    done_bytes: int | None = None
+    total_bytes: int | None = None
+    rate_bytes_s: float | None = None
+
+
+@dataclass
+class Courier:
+    """One command's way to the backend.
+
+    Attributes:
+        report: takes each change; on the event loop's thread.
+        mark_sent: writes to the journal that a request is about to leave; awaited before it does.
+        patience: how long to wait where the other side is busy or away.
+        answered: takes the seconds of each answer.
+    """
+
+    report: Callable[[Report], None]
+    mark_sent: Callable[[], Awaitable[None]]
+    patience: Patience = field(default_factory=Patience)
+    answered: Callable[[float], None] = lambda _seconds: None
+    busy_name: str = "CG2"
+    log_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_TAIL_LINES))
+    has_sent_change: bool = False
+    _done: int = 0
+    _total: int | None = None
+    _rate: float = 0.0
+    _reported_at: float = 0.0
+    _reported_bytes: int = 0
+
+    async def request(self, call: Callable[[], Awaitable[T]], *, changes: bool) -> T:
+        """Send one request and give its answer; wait out 423 and an absent other side, visibly, without an end.
+
+        `call` is called afresh for each try. `changes` tells whether the request changes anything over there: one
+        that may have been executed is then never repeated.
+
+        Raises:
+            OutcomeUnknown: a changing request may have been executed.
+            EmtuiError: as the backend has it.
+        """
+        tries = 0
+        reads_lost = 0
+        while True:
+            tries += 1
+            await self.mark_sent()
+            if tries > 1:
+                self.report(Report(stage=Stage.SENT, note=""))
+            began = time.monotonic()
+            done_before = self._done
+            before = self.has_sent_change
+            self.has_sent_change = before or changes
+            try:
+                answer = await call()
+            except Locked:
+                self.has_sent_change = before
+                reason = f"{self.busy_name} busy"
+            except Unreachable as error:
+                if error.may_have_run and changes:
+                    raise OutcomeUnknown(error) from error
+                self.has_sent_change = before
+                reads_lost += error.may_have_run
+                if reads_lost >= _READ_TRIES:
+                    raise
+                reason = f"{error.message}"
+            else:
+                self.answered(time.monotonic() - began)
+                return answer
+            self._done = done_before
+            await self._wait(tries, reason)
+
+    async def _wait(self, tries: int, reason: str) -> None:
+        until = time.monotonic() + self.patience.wait_s(tries)
+        while (left := until - time.monotonic()) > 0:
+            self.report(Report(stage=Stage.RELEASED, note=f"{reason}, {ordinal(tries + 1)} try in {left:.0f} s"))
+            await asyncio.sleep(min(1.0, left))
+
+    def expect(self, total_bytes: int | None) -> None:
+        """How many bytes there will be in all."""
+        self._total = total_bytes
+        self._reported_at = time.monotonic()
+        self.report(Report(done_bytes=0, total_bytes=total_bytes))
+
+    def moved(self, count: int) -> None:
+        """`count` more bytes have gone by. Reported ten times a second at most."""
+        self._done += count
+        now = time.monotonic()
+        elapsed = now - self._reported_at
+        if elapsed < _REPORT_EVERY_S and self._done != self._total:
+            return
+        moment_rate = max(0, self._done - self._reported_bytes) / max(elapsed, 1e-3)
+        self._rate = moment_rate if self._rate == 0.0 else self._rate + _RATE_WEIGHT * (moment_rate - self._rate)
+        self._reported_at, self._reported_bytes = now, self._done
+        self.report(Report(stage=Stage.EXECUTING, done_bytes=self._done, rate_bytes_s=self._rate))
+
+    def log(self, line: str) -> None:
+        """A line of the remote's log, as it comes."""
+        self.log_lines.append(line)
+        now = time.monotonic()
+        if line.strip() and now - self._reported_at >= _REPORT_EVERY_S:
+            self._reported_at = now
+            self.report(Report(stage=Stage.EXECUTING, note=line.strip()))

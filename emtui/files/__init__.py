@@ -1,0 +1,19 @@
+"""The operator's own disk: what is read from it and written to it, verified and whole or not at all."""
+
+from emtui.files.names import collisions, local_name
+from emtui.files.plan import UplinkBatch, UplinkPlan, plan_uplink
+from emtui.files.problems import disk_problem
+from emtui.files.source import FileSource, MemorySource
+from emtui.files.writing import write_verified
+
+__all__ = [
+    "FileSource",
+    "MemorySource",
+    "UplinkBatch",
+    "UplinkPlan",
+    "collisions",
+    "disk_problem",
+    "local_name",
+    "plan_uplink",
+    "write_verified",
+]

@@ -1,0 +1,357 @@
+"""Link: the way to one endpoint. Sends commands and polls one at a time, and knows how each command ended.
+
+The EM refuses concurrent requests, so order is the client's job: a queue in front of each endpoint, the operator's
+commands before polls, polls of one kind merged, and none while a command is at work. Every command ends as
+complete, failed, cancelled or unknown; an unknown one is never repeated by itself but looked into (`reconcile`).
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+from emtui.commands import Command, Endpoint
+from emtui.courier import Courier, OutcomeUnknown, Report
+from emtui.errors import EmtuiError, LoggedFailure
+from emtui.journal import Entry, Journal
+from emtui.patience import Patience
+from emtui.views import CommandState, LinkHealth, Stage
+
+T = TypeVar("T")
+
+Verdict = Literal["done", "not done", "cannot tell"]
+Perform = Callable[[Command, Courier], Awaitable[str]]
+"""Carries a command out and gives the note of its result."""
+Reconcile = Callable[[Command, datetime], Awaitable[tuple[Verdict, str]]]
+"""Finds out whether a command that was sent at a time has been executed, and says how it knows."""
+
+# Beyond this many finished commands the oldest are forgotten here; the journal has them.
+_MOST_STATES = 2_000
+
+
+@dataclass(slots=True)
+class _Job:
+    command: Command
+    id: int
+
+
+class Link:
+    """One endpoint's queue.
+
+    Listeners get every change of a command's state and of the link's health, on the event loop's thread.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        journal: Journal,
+        perform: Perform,
+        reconcile: Reconcile,
+        *,
+        who: str,
+        profile: str,
+        patience: Patience | None = None,
+    ) -> None:
+        self.endpoint: Endpoint = endpoint
+        self.health = LinkHealth(endpoint)
+        self.states: dict[int, CommandState] = {}
+        self.on_state: Callable[[CommandState], None] = lambda _state: None
+        self.on_health: Callable[[LinkHealth], None] = lambda _health: None
+        self._journal = journal
+        self._perform = perform
+        self._reconcile = reconcile
+        self._who, self._profile = who, profile
+        self._patience = patience or Patience()
+        self._jobs: deque[_Job] = deque()
+        self._polls: dict[str, tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]] = {}
+        self._wake = asyncio.Event()
+        self._is_held = False
+        self._current: tuple[int, asyncio.Task[None]] | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._finished: dict[int, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -------------------------------------------------------------------------------------------- the operator
+
+    def start(self) -> None:
+        """Begin to work. Needs a running event loop."""
+        self._worker = asyncio.create_task(self._work(), name=f"link-{self.endpoint}")
+
+    async def submit(self, command: Command) -> int:
+        """Put a command into the queue, once its intent is safe in the journal. Returns its number.
+
+        Raises:
+            LocalProblem: the journal cannot be written; the command is not sent.
+        """
+        asked_at = datetime.now(UTC)
+        number = await asyncio.to_thread(self._journal.begin, command, self._who, self._profile, asked_at)
+        stage = Stage.HELD if self._is_held else Stage.QUEUED
+        self._finished[number] = asyncio.Event()
+        self._put(
+            CommandState(
+                number, command.name, command.describe(), stage, asked_at, asked_at, self.endpoint, is_cancellable=True
+            )
+        )
+        self._jobs.append(_Job(command, number))
+        self._wake.set()
+        self._report_health()
+        return number
+
+    async def finished(self, number: int) -> CommandState:
+        """Wait until a command has ended, and tell how."""
+        event = self._finished.get(number)
+        if event is not None:
+            await event.wait()
+        return self.states[number]
+
+    def hold(self) -> None:
+        """Let no further command leave until `release`. Polls go on."""
+        self._is_held = True
+        for job in self._jobs:
+            self._change(job.id, stage=Stage.HELD)
+        self._report_health()
+
+    def release(self) -> None:
+        """Let the held commands go."""
+        self._is_held = False
+        for job in self._jobs:
+            self._change(job.id, stage=Stage.QUEUED)
+        self._wake.set()
+        self._report_health()
+
+    def cancel(self, number: int) -> bool:
+        """Stop a command: one that has not left never does; one at work is broken off. False if it has ended."""
+        for job in self._jobs:
+            if job.id == number:
+                self._jobs.remove(job)
+                self._background(self._end(number, Stage.CANCELLED, note="cancelled before it left"))
+                return True
+        if self._current is not None and self._current[0] == number:
+            self._current[1].cancel()
+            return True
+        return False
+
+    def acknowledge(self, number: int) -> None:
+        """The operator has seen how a command ended."""
+        if number in self.states and not self.states[number].acknowledged:
+            self._change(number, acknowledged=True)
+            self._background(asyncio.to_thread(self._journal.acknowledge, number))
+            self._report_health()
+
+    async def poll(self, key: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Ask something that changes nothing, after all commands. Polls of one `key` that wait are one.
+
+        Raises:
+            EmtuiError: as the backend has it, `Locked` included: the next poll is soon enough.
+        """
+        waiting = self._polls.get(key)
+        if waiting is None:
+            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            waiting = (call, future)
+            self._polls[key] = waiting
+            self._wake.set()
+        answer: T = await asyncio.shield(waiting[1])
+        return answer
+
+    async def aclose(self) -> None:
+        """Stop working. A command at work is broken off and marked; what waits is marked as never sent."""
+        for job in list(self._jobs):
+            self.cancel(job.id)
+        if self._current is not None:
+            task = self._current[1]
+            task.cancel()
+            await asyncio.wait([task])
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.wait([self._worker])
+        for _, future in self._polls.values():
+            future.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+    # ------------------------------------------------------------------------------------ what was left behind
+
+    def adopt(self, entry: Entry) -> None:
+        """Take over a command that an emtui which was killed has left without an end.
+
+        One that never left is cancelled; one that may have run is unknown, and looked into in the background.
+        """
+        state = CommandState(
+            entry.id, entry.name, entry.title, entry.stage, entry.asked_at, entry.changed_at, self.endpoint
+        )
+        self._put(state)
+        self._finished[entry.id] = asyncio.Event()
+        why = "emtui ended while it ran"
+        if entry.stage in (Stage.QUEUED, Stage.HELD, Stage.RELEASED):
+            self._background(self._end(entry.id, Stage.CANCELLED, note="emtui ended before it left"))
+        elif entry.command is None:
+            self._background(self._end(entry.id, Stage.UNKNOWN, error=why, remedy="Look, then decide."))
+        else:
+            self._background(self._conclude(entry.id, entry.command, entry.asked_at, why, Stage.FAILED, in_turn=True))
+
+    async def look_into(self, number: int, command: Command) -> None:
+        """Ask again whether an unknown command has been executed."""
+        state = self.states[number]
+        await self._conclude(number, command, state.asked_at, state.error, Stage.FAILED, in_turn=True)
+
+    async def _conclude(
+        self, number: int, command: Command, sent_at: datetime, why: str, if_not_done: Stage, *, in_turn: bool
+    ) -> None:
+        """Find out how a command ended whose answer never came, and end it so.
+
+        `in_turn` asks through the queue; the worker itself, which is the queue, asks directly.
+        """
+
+        async def ask() -> tuple[Verdict, str]:
+            return await self._reconcile(command, sent_at)
+
+        try:
+            verdict, how = await (self.poll(f"reconcile-{number}", ask) if in_turn else ask())
+        except EmtuiError as error:
+            verdict, how = "cannot tell", error.message
+        if verdict == "done":
+            await self._end(number, Stage.COMPLETE, note=f"done, though {why}: {how}")
+        elif verdict == "cannot tell":
+            await self._end(number, Stage.UNKNOWN, error=f"{why}; was it done? {how}", remedy="Look, then decide.")
+        elif if_not_done is Stage.CANCELLED:
+            await self._end(number, Stage.CANCELLED, note=f"cancelled: {how}")
+        else:
+            await self._end(number, if_not_done, error=f"{why}; it was not done: {how}", remedy="Do it again.")
+
+    # ------------------------------------------------------------------------------------------------ the work
+
+    async def _work(self) -> None:
+        while True:
+            if self._jobs and not self._is_held:
+                job = self._jobs.popleft()
+                task = asyncio.create_task(self._carry_out(job), name=f"command-{job.id}")
+                self._current = (job.id, task)
+                self._report_health()
+                await asyncio.wait([task])
+                self._current = None
+                self._report_health()
+                task.result()  # a bug in the Link itself must not pass in silence
+            elif self._polls:
+                key = next(iter(self._polls))
+                await self._answer(*self._polls.pop(key))
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def _answer(self, call: Callable[[], Awaitable[Any]], future: "asyncio.Future[Any]") -> None:
+        began = time.monotonic()
+        try:
+            answer = await call()
+        except EmtuiError as error:
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # nobody may be left to hear it
+            if error.status is None:
+                self._report_health(is_connected=False, error=error.message)
+        except BaseException:
+            future.cancel()
+            raise
+        else:
+            self._answered(time.monotonic() - began)
+            if not future.done():
+                future.set_result(answer)
+
+    async def _carry_out(self, job: _Job) -> None:
+        number, command = job.id, job.command
+        self._change(number, stage=Stage.RELEASED)
+        sent_at = datetime.now(UTC)
+        is_sent = False
+
+        async def mark_sent() -> None:
+            nonlocal is_sent
+            if not is_sent:
+                is_sent = True
+                await asyncio.to_thread(self._journal.advance, number, Stage.SENT, datetime.now(UTC))
+                self._change(number, stage=Stage.SENT)
+
+        courier = Courier(lambda report: self._apply(number, report), mark_sent, self._patience, self._answered)
+        try:
+            note = await self._perform(command, courier)
+        except asyncio.CancelledError:
+            if courier.has_sent_change:
+                # What was broken off may have been done all the same, and then the operator must know.
+                await self._conclude(number, command, sent_at, "it was cancelled", Stage.CANCELLED, in_turn=False)
+            else:
+                await self._end(number, Stage.CANCELLED, note="cancelled, nothing was kept")
+        except OutcomeUnknown as unknown:
+            await self._conclude(number, command, sent_at, str(unknown), Stage.FAILED, in_turn=False)
+        except EmtuiError as error:
+            tail = error.log_tail if isinstance(error, LoggedFailure) else tuple(courier.log_lines)
+            await self._end(number, Stage.FAILED, error=error.message, remedy=error.remedy, log_tail=tail)
+        except Exception as error:  # noqa: BLE001 - a bug in one command must end as its failure, not as the queue's
+            text = f"{type(error).__name__}: {error}"
+            await self._end(
+                number, Stage.FAILED, error=text, remedy="A fault of emtui itself; please report this text."
+            )
+        else:
+            await self._end(number, Stage.COMPLETE, note=note)
+
+    # ------------------------------------------------------------------------------------------------- the book
+
+    async def _end(
+        self,
+        number: int,
+        stage: Stage,
+        *,
+        note: str = "",
+        error: str = "",
+        remedy: str = "",
+        log_tail: tuple[str, ...] = (),
+    ) -> None:
+        now = datetime.now(UTC)
+        await asyncio.to_thread(
+            self._journal.finish, number, stage, now, note=note, error=error, remedy=remedy, log_tail=log_tail
+        )
+        self._change(
+            number, stage=stage, note=note, error=error, remedy=remedy, log_tail=log_tail, is_cancellable=False
+        )
+        self._finished[number].set()
+        self._report_health()
+
+    def _apply(self, number: int, report: Report) -> None:
+        changed = {name: getattr(report, name) for name in report.__slots__ if getattr(report, name) is not None}
+        state = self.states[number]
+        # Progress and log lines come many times a second; a stage or note that stays the same is no news.
+        if any(getattr(state, name) != value for name, value in changed.items()):
+            self._change(number, **changed)
+
+    def _change(self, number: int, **changed: Any) -> None:
+        self._put(replace(self.states[number], changed_at=datetime.now(UTC), **changed))
+
+    def _put(self, state: CommandState) -> None:
+        self.states[state.id] = state
+        if len(self.states) > _MOST_STATES:
+            oldest = next(iter(self.states))
+            if self.states[oldest].stage.is_final:
+                del self.states[oldest]
+                self._finished.pop(oldest, None)
+        self.on_state(state)
+
+    def _answered(self, seconds: float) -> None:
+        self._report_health(is_connected=True, error="", round_trip_s=seconds, last_answer_at=datetime.now(UTC))
+
+    def _report_health(self, **changed: Any) -> None:
+        unknown = sum(state.stage is Stage.UNKNOWN and not state.acknowledged for state in self.states.values())
+        queued = len(self._jobs)
+        self.health = replace(
+            self.health,
+            queued=0 if self._is_held else queued,
+            held=queued if self._is_held else 0,
+            unknown=unknown,
+            is_held=self._is_held,
+            **changed,
+        )
+        self.on_health(self.health)
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,351 @@
+"""What a build will do: the stages of a Dockerfile, with every variable substituted and every path made absolute.
+
+Nothing in a Dockerfile depends on what RUN does, so the whole plan stands before the first step, and each engine
+follows the same one: `sandbox` does it, `simulated` only checks what it needs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from emtui.local.engines.config import DEFAULT_PATH, ImageConfig, base_config, shell_form
+from emtui.local.engines.dockerfile import Dockerfile, Instruction
+from emtui.local.engines.problems import BuildProblem
+from emtui.local.engines.references import on_board, parse_reference
+from emtui.local.engines.substitution import expand, split_words
+
+_MAX_STAGES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStep:
+    """COPY or ADD. `sources` are relative to the context, or to the root of `origin` (a stage or an image)."""
+
+    instruction: Instruction
+    sources: tuple[str, ...]
+    target: str
+    into_folder: bool
+    workdir: str
+    mode: int | None
+    unpacks: bool
+    origin: "int | str | None"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    instruction: Instruction
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    workdir: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkdirStep:
+    instruction: Instruction
+    workdir: str
+
+
+Step = CopyStep | RunStep | WorkdirStep
+
+
+@dataclass(slots=True)
+class Stage:
+    """From one FROM to the next.
+
+    Attributes:
+        parent: the number of an earlier stage, the reference of an image of our own, `base:NAME` for a base image
+            on board, or None for `scratch`.
+    """
+
+    instruction: Instruction
+    name: str
+    parent: "int | str | None"
+    config: ImageConfig
+    steps: list[Step] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+ImageLookup = Callable[[str], ImageConfig | None]
+"""The configuration of an image of our own by its reference `repository:tag`, None where there is none."""
+
+
+def make_plan(dockerfile: Dockerfile, base_images: tuple[str, ...], lookup: ImageLookup) -> list[Stage]:
+    """The stages, the last one being the image; stages that it does not need are left out by the one who builds.
+
+    Raises:
+        BuildProblem: what BuildKit would refuse, or a base image that is not on board.
+    """
+    return _Planner(dockerfile, base_images, lookup).plan()
+
+
+def needed(stages: list[Stage]) -> list[int]:
+    """The stages that the last one needs, in order."""
+    wanted = set()
+    waiting = [len(stages) - 1]
+    while waiting:
+        number = waiting.pop()
+        if number in wanted:
+            continue
+        wanted.add(number)
+        stage = stages[number]
+        waiting.extend(origin for origin in (stage.parent, *(getattr(step, "origin", None) for step in stage.steps))
+                       if isinstance(origin, int))  # fmt: skip
+    return sorted(wanted)
+
+
+class _Planner:
+    def __init__(self, dockerfile: Dockerfile, base_images: tuple[str, ...], lookup: ImageLookup) -> None:
+        self._dockerfile = dockerfile
+        self._base_images = base_images
+        self._lookup = lookup
+        self._stages: list[Stage] = []
+        self._global_args: dict[str, str] = {}
+        self._args: dict[str, str] = {}
+        self._shell_set_cmd = False
+
+    def plan(self) -> list[Stage]:
+        for item in self._dockerfile.instructions:
+            try:
+                self._take(item)
+            except BuildProblem as problem:
+                if not problem.line:
+                    problem.line = item.first_line
+                raise
+        if not self._stages:
+            raise BuildProblem("dockerfile parse error: no build stage in current context (FROM is missing)")
+        return self._stages
+
+    @property
+    def _stage(self) -> Stage:
+        return self._stages[-1]
+
+    @property
+    def _config(self) -> ImageConfig:
+        return self._stages[-1].config
+
+    def _set(self, **changes: object) -> None:
+        self._stage.config = replace(self._stage.config, **changes)  # type: ignore[arg-type] # field names are ours
+
+    def _expand(self, text: str) -> str:
+        return expand(text, {**self._args, **self._config.env}, self._dockerfile.escape)
+
+    def _words(self, text: str) -> list[str]:
+        return [self._expand(word) for word in split_words(text, self._dockerfile.escape)]
+
+    def _take(self, item: Instruction) -> None:
+        if item.keyword == "FROM":
+            self._from(item)
+        elif item.keyword == "ARG":
+            self._arg(item)
+        elif not self._stages:
+            raise BuildProblem(
+                f"dockerfile parse error on line {item.first_line}: no build stage in current context"
+            )
+        elif item.keyword in ("COPY", "ADD"):
+            self._copy(item)
+        else:
+            getattr(self, f"_{item.keyword.lower()}")(item)
+
+    # ------------------------------------------------------------------------------------------------ stages
+
+    def _from(self, item: Instruction) -> None:
+        words = [expand(word, self._global_args, self._dockerfile.escape)
+                 for word in split_words(item.value, self._dockerfile.escape)]  # fmt: skip
+        if len(words) not in (1, 3) or (len(words) == 3 and words[1].lower() != "as"):
+            raise BuildProblem(
+                f"dockerfile parse error on line {item.first_line}: FROM requires either one or three arguments"
+            )
+        if len(self._stages) >= _MAX_STAGES:
+            raise BuildProblem(f"more than {_MAX_STAGES} stages")
+        parent, config = self._parent(words[0])
+        name = words[2].lower() if len(words) == 3 else ""
+        self._stages.append(Stage(item, name, parent, config))
+        self._args = {}
+        self._shell_set_cmd = False
+
+    def _parent(self, base: str) -> tuple["int | str | None", ImageConfig]:
+        if not base:
+            raise BuildProblem("base name should not be blank")
+        number = self._stage_number(base)
+        if number is not None:
+            return number, self._stages[number].config
+        if base == "scratch":
+            return None, ImageConfig(env={"PATH": DEFAULT_PATH})
+        reference = parse_reference(base)
+        if reference is None:
+            raise BuildProblem(f'failed to parse stage name "{base}": invalid reference format')
+        own = self._lookup(reference.familiar)
+        if own is not None:
+            return reference.familiar, own
+        name = on_board(base, self._base_images)
+        if name is None:
+            raise BuildProblem(
+                f"{base}: failed to resolve source metadata for {reference.canonical}: failed to do request: "
+                f'Head "{_manifest_address(reference.canonical)}": dial tcp: lookup {_host(reference.registry)}: '
+                "no such host"
+            )
+        return f"base:{name}", base_config(name)
+
+    def _stage_number(self, name: str) -> int | None:
+        for number in range(len(self._stages) - 1, -1, -1):
+            if self._stages[number].name and self._stages[number].name == name.lower():
+                return number
+        return None
+
+    # -------------------------------------------------------------------------------------------- variables
+
+    def _arg(self, item: Instruction) -> None:
+        for word in split_words(item.value, self._dockerfile.escape):
+            name, given, default = word.partition("=")
+            if not self._stages:
+                self._global_args[name] = expand(default, self._global_args, self._dockerfile.escape)
+            elif given:
+                self._args[name] = self._expand(default)
+            elif name in self._global_args:
+                self._args[name] = self._global_args[name]
+
+    def _pairs(self, item: Instruction) -> dict[str, str]:
+        words = split_words(item.value, self._dockerfile.escape)
+        if "=" not in words[0] and item.keyword == "ENV":  # the old form: ENV NAME the whole rest
+            name, _, rest = item.value.partition(" ")
+            if not rest.strip():
+                raise BuildProblem(
+                    f"dockerfile parse error on line {item.first_line}: ENV must have two arguments"
+                )
+            return {name: self._expand(rest.strip())}
+        pairs = {}
+        for word in words:
+            name, given, value = word.partition("=")
+            if not given or not name:
+                raise BuildProblem(
+                    f"dockerfile parse error on line {item.first_line}: Syntax error - can't find = in {word!r}. "
+                    "Must be of the form: name=value"
+                )
+            pairs[self._expand(name)] = self._expand(value)
+        return pairs
+
+    def _env(self, item: Instruction) -> None:
+        self._set(env={**self._config.env, **self._pairs(item)})
+
+    def _label(self, item: Instruction) -> None:
+        self._set(labels={**self._config.labels, **self._pairs(item)})
+
+    def _maintainer(self, item: Instruction) -> None:
+        self._set(labels={**self._config.labels, "maintainer": item.value})
+
+    # ------------------------------------------------------------------------------------------------ steps
+
+    def _copy(self, item: Instruction) -> None:
+        listed = item.exec_form()
+        words = [self._expand(word) for word in listed] if listed is not None else self._words(item.value)
+        if len(words) < 2 or not all(words):
+            raise BuildProblem(
+                f"dockerfile parse error on line {item.first_line}: {item.keyword} requires at least two arguments, "
+                f"but only one was provided. Destination could not be determined"
+            )
+        *sources, target = words
+        into_folder = target.endswith(("/", "/.")) or target == "." or len(sources) > 1
+        if len(sources) > 1 and not target.endswith(("/", "/.")) and target != ".":
+            raise BuildProblem(
+                f"dockerfile parse error on line {item.first_line}: When using {item.keyword} with more than one "
+                "source file, the destination must be a directory and end with a /"
+            )
+        for source in sources if item.keyword == "ADD" else ():
+            if source.startswith(("http://", "https://", "git@", "git://", "ssh://")):
+                raise BuildProblem(f"ADD {source}: the EM is air-gapped; uplink the file and ADD it from the context")
+        self._stage.steps.append(
+            CopyStep(item, tuple(sources), _absolute(self._config.workdir, target), into_folder, self._config.workdir,
+                     _mode(self._expand(item.flags["chmod"])) if "chmod" in item.flags else None,
+                     item.keyword == "ADD", self._origin(item))
+        )  # fmt: skip
+        if "chown" in item.flags:
+            self._stage.notes.append(f"{item.keyword} --chown is ignored: every file belongs to the pod's one user")
+
+    def _origin(self, item: Instruction) -> "int | str | None":
+        if "from" not in item.flags:
+            return None
+        name = self._expand(item.flags["from"])
+        number = self._stage_number(name)
+        if number is None and name.isdigit() and int(name) < len(self._stages) - 1:
+            number = int(name)
+        if number is not None and number < len(self._stages) - 1:
+            return number
+        if number is not None or name.isdigit():
+            raise BuildProblem(f"invalid from flag value {name}: no earlier stage of this name")
+        parent, _ = self._parent(name)
+        if parent is None:
+            raise BuildProblem(f"invalid from flag value {name}: scratch has no files")
+        return parent
+
+    def _workdir(self, item: Instruction) -> None:
+        workdir = _absolute(self._config.workdir, self._expand(item.value)).rstrip("/") or "/"
+        self._set(workdir=workdir)
+        self._stage.steps.append(WorkdirStep(item, workdir))
+
+    def _run(self, item: Instruction) -> None:
+        listed = item.exec_form()
+        argv = tuple(listed) if listed else shell_form(self._config, item.value)
+        env = {**self._args, **self._config.env}
+        self._stage.steps.append(RunStep(item, argv, env, self._config.workdir, self._config.user))
+
+    # ----------------------------------------------------------------------------------- configuration only
+
+    def _command(self, item: Instruction) -> tuple[str, ...]:
+        listed = item.exec_form()
+        return tuple(listed) if listed is not None else shell_form(self._config, item.value)
+
+    def _cmd(self, item: Instruction) -> None:
+        self._set(cmd=self._command(item))
+        self._shell_set_cmd = True
+
+    def _entrypoint(self, item: Instruction) -> None:
+        # As in Docker, a new entry point takes away the command that came with the base image.
+        self._set(entrypoint=self._command(item), **({} if self._shell_set_cmd else {"cmd": None}))
+
+    def _expose(self, item: Instruction) -> None:
+        self._set(ports=tuple(dict.fromkeys((*self._config.ports, *self._words(item.value)))))
+
+    def _user(self, item: Instruction) -> None:
+        self._set(user=self._expand(item.value))
+
+    def _shell(self, item: Instruction) -> None:
+        listed = item.exec_form()
+        if not listed:
+            raise BuildProblem(f"dockerfile parse error on line {item.first_line}: SHELL requires the arguments to be "
+                               "in JSON form")  # fmt: skip
+        self._set(shell=tuple(listed))
+
+    def _volume(self, item: Instruction) -> None:
+        listed = item.exec_form()
+        self._set(volumes=(*self._config.volumes, *(listed if listed is not None else self._words(item.value))))
+
+    def _stopsignal(self, item: Instruction) -> None:
+        self._set(stop_signal=self._expand(item.value))
+        self._stage.notes.append("STOPSIGNAL is ignored: a pod is stopped with SIGTERM")
+
+    def _healthcheck(self, item: Instruction) -> None:
+        self._stage.notes.append("HEALTHCHECK is ignored: a pod is not probed")
+
+
+def _absolute(workdir: str, path: str) -> str:
+    return path if path.startswith("/") else f"{workdir.rstrip('/')}/{path}"
+
+
+def _mode(text: str) -> int:
+    try:
+        mode = int(text, 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o7777:
+        raise BuildProblem(f"invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777")
+    return mode
+
+
+def _host(registry: str) -> str:
+    return registry.partition(":")[0] or "registry-1.docker.io"
+
+
+def _manifest_address(canonical: str) -> str:
+    host, _, rest = canonical.partition("/")
+    name, _, tag = rest.rpartition(":")
+    return f"https://{'registry-1.docker.io' if host == 'docker.io' else host}/v2/{name}/manifests/{tag}"

@@ -1,0 +1,69 @@
+"""Long work in a thread that ends early when its caller is cancelled, and what the disk's errors say."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from emtui.errors import LocalProblem
+
+R = TypeVar("R")
+
+
+class StopRequested(Exception):  # noqa: N818 - named after what happened, as the error family is
+    """The caller was cancelled; raised by the work itself, seen by nobody."""
+
+
+class Stop:
+    """Tells work in a thread that nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def check(self) -> None:
+        """Raises StopRequested once the caller has been cancelled."""
+        if self._event.is_set():
+            raise StopRequested
+
+
+async def stoppable(work: Callable[[Stop], R]) -> R:
+    """Run `work` in a thread. When the caller is cancelled, `Stop` is set, and the thread's end is waited for."""
+    stop = Stop()
+    running = asyncio.ensure_future(asyncio.to_thread(work, stop))
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait((running,))
+        except asyncio.CancelledError as error:
+            stop.set()
+            cancelled = error
+    if cancelled is not None:
+        running.exception()  # looked at, so that asyncio does not report it as forgotten
+        raise cancelled
+    return running.result()
+
+
+_REMEDIES = {
+    errno.ENOSPC: "Free some space on the disk of the workspace, then try again. Nothing was kept.",
+    errno.EDQUOT: "Free some space in your quota, then try again. Nothing was kept.",
+    errno.EROFS: "The disk of the workspace is read-only; open another directory with --local.",
+    errno.EACCES: "Give yourself the rights to it in the workspace's volume.",
+    errno.EPERM: "Give yourself the rights to it in the workspace's volume.",
+    errno.EIO: "The disk of the workspace fails; look at the system's log.",
+}
+
+
+@contextlib.contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """OSErrors of the workspace's disk as LocalProblem; `what` is the operation that they end."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or 0
+        raise LocalProblem(f"{what}: {os.strerror(number)}", remedy=_REMEDIES.get(number, "")) from error

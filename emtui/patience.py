@@ -1,0 +1,38 @@
+"""How long to wait before the next try: jittered, growing, capped.
+
+The EM does one request at a time for everybody, so that a 423 is a queue, not an error. Whole seconds are told to
+the operator, so that the wait can be watched.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 15.0
+_GROWTH = 1.7
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Waits between tries: `first_s`, then 1.7 times longer each time up to `longest_s`, each ± a quarter.
+
+    `jitter` gives a number from 0 to 1; two clients that met the same 423 must not come back together.
+    """
+
+    first_s: float = FIRST_WAIT_S
+    longest_s: float = LONGEST_WAIT_S
+    jitter: Callable[[], float] = field(default=random.random)
+
+    def wait_s(self, tries: int) -> float:
+        """Seconds to wait after the `tries`-th try in a row (from 1) was turned away."""
+        # The exponent is capped too: an hour of tries must not overflow.
+        plain = min(self.longest_s, self.first_s * _GROWTH ** min(tries - 1, 64))
+        return plain * (0.75 + 0.5 * self.jitter())
+
+
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `3rd`, `11th`."""
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"

@@ -1,0 +1,252 @@
+"""How each command is done: what it asks of the EM or the Grid Node, in which order, and what it says at its end.
+
+One function a command. Each sends its requests through the courier, which is patient where the other side is busy,
+and gives the note that stands in Activity.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import singledispatch
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from emtui import files, text
+from emtui.backend import EM, Download, GridNode, Source
+from emtui.commands import (
+    BuildImage,
+    Command,
+    Delete,
+    Downlink,
+    GetModel,
+    LoadImage,
+    RunPod,
+    ServeModel,
+    Uplink,
+)
+from emtui.courier import Courier
+from emtui.errors import LocalProblem, NotFound, VerificationFailed
+from emtui.models import Listing
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The two ends that commands talk to."""
+
+    em: EM
+    grid: GridNode
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A source that tells how far it has been read."""
+
+    inner: Source
+    moved: Callable[[int], None]
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def size_bytes(self) -> int:
+        return self.inner.size_bytes
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with self.inner.open() as chunks:
+            yield self._count(chunks)
+
+    async def _count(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            yield chunk
+            self.moved(len(chunk))
+
+
+async def perform(backends: Backends, command: Command, courier: Courier) -> str:
+    """Carry a command out. Returns its note; may hold foreign text.
+
+    Raises:
+        EmtuiError: it failed, as the backend or the local disk has it.
+        OutcomeUnknown: a request that changes something may have been executed.
+    """
+    return await _perform(command, backends, courier)
+
+
+@singledispatch
+def _perform(command: Command, _backends: Backends, _courier: Courier) -> Awaitable[str]:
+    raise TypeError(f"no way to do {type(command).__name__}")
+
+
+@_perform.register
+async def _uplink(command: Uplink, backends: Backends, courier: Courier) -> str:
+    plan = await asyncio.to_thread(files.plan_uplink, command.sources, command.dest_path)
+    courier.expect(plan.size_bytes)
+    for batch in plan.batches:
+        sources = [_Counted(source, courier.moved) for source in batch.sources]
+        await courier.request(_bind(backends.em.uplink, sources, batch.dest_path), changes=True)
+    listing = await courier.request(backends.em.list_files, changes=False)
+    if missing := await asyncio.to_thread(uplink_missing, plan, listing):
+        raise VerificationFailed(f"after the uplink the volume does not list {missing[0]} with the size that was sent")
+    skipped = f", {text.count(len(plan.skipped), 'entry', 'entries')} left out" if plan.skipped else ""
+    return f"{text.count(plan.file_count, 'file')}, {text.size(plan.size_bytes)}, listed{skipped}"
+
+
+def uplink_missing(plan: files.UplinkPlan, listing: Listing) -> list[str]:
+    """The paths of an uplink that the volume does not list as files of the right size."""
+    listed = {path: node.size for path, node in listing.walk() if node.type == "file"}
+    missing = []
+    for batch in plan.batches:
+        folder = "/".join(part for part in batch.dest_path.split("/") if part not in ("", "."))
+        for source in batch.sources:
+            path = f"{folder}/{source.name}" if folder else source.name
+            if listed.get(path) != source.size_bytes:
+                missing.append(path)
+    return missing
+
+
+@_perform.register
+async def _downlink(command: Downlink, backends: Backends, courier: Courier) -> str:
+    listing = await courier.request(backends.em.list_files, changes=False)
+    wanted = await asyncio.to_thread(downlink_targets, command, listing)
+    await asyncio.to_thread(_check_targets, [target for _, _, target in wanted], command.overwrite)
+    size_bytes = sum(size for _, size, _ in wanted)
+    courier.expect(size_bytes)
+    sha256 = ""
+    for path, _, target in wanted:
+        await asyncio.to_thread(_make_folder, target.parent)
+        sha256 = await courier.request(
+            _bind(_fetch, lambda path=path: backends.em.downlink(path), target, command.overwrite, courier),
+            changes=False,
+        )
+    done = f"{text.count(len(wanted), 'file')}, {text.size(size_bytes)}, sha256 OK"
+    return f"{done} {sha256[:12]}" if len(wanted) == 1 else done
+
+
+def downlink_targets(command: Downlink, listing: Listing) -> list[tuple[str, int, Path]]:
+    """Each file of a downlink, its bytes, and its place on the operator's disk; a folder brings its tree along.
+
+    Raises:
+        NotFound: the volume lists no such entry.
+        LocalProblem: a name cannot be one on this disk, two names would be the same there, or several files are to
+            have one name.
+    """
+    wanted: list[tuple[str, int, Path]] = []
+    for path in command.paths:
+        node = listing.find(path)
+        if node is None:
+            raise NotFound(f"the volume does not list {path}")
+        name = files.local_name(node.name)
+        if node.is_directory:
+            inner = Listing(node.contents or (), "", 0, 0)
+            for below, child in inner.walk():
+                if child.type == "file":
+                    parts = [files.local_name(part) for part in below.split("/")]
+                    wanted.append((f"{path.rstrip('/')}/{below}", child.size, Path(name, *parts)))
+        else:
+            wanted.append((path, node.size, Path(name)))
+    if not wanted:
+        raise LocalProblem("there is no file in it", remedy="Choose a folder that holds files.")
+    if clashes := files.collisions([str(target) for _, _, target in wanted]):
+        one, other = clashes[0]
+        raise LocalProblem(
+            f"{one} and {other} would be one file here", remedy="Downlink them one after the other, to other folders."
+        )
+    target = command.target.expanduser()
+    if len(command.paths) == 1 and not directory_among(command.paths, listing) and not target.is_dir():
+        return [(path, size, target) for path, size, _ in wanted]
+    return [(path, size, target / relative) for path, size, relative in wanted]
+
+
+def directory_among(paths: Sequence[str], listing: Listing) -> bool:
+    """Whether one of the paths is a folder of the volume."""
+    return any((node := listing.find(path)) is not None and node.is_directory for path in paths)
+
+
+def _check_targets(targets: Sequence[Path], overwrite: bool) -> None:
+    for target in targets:
+        if target.is_dir():
+            raise LocalProblem(f"{target} is a folder here", remedy="Choose another target.")
+        if not overwrite and target.exists():
+            raise LocalProblem(f"{target} exists", remedy="Choose another target, or allow overwriting.")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalProblem(f"{folder}: {error.strerror}", remedy="Choose another target.") from error
+
+
+async def _fetch(
+    open_stream: Callable[[], AbstractAsyncContextManager[Download]], target: Path, overwrite: bool, courier: Courier
+) -> str:
+    async with open_stream() as download:
+        return await files.write_verified(target, download, overwrite=overwrite, on_progress=courier.moved)
+
+
+@_perform.register
+async def _delete(command: Delete, backends: Backends, courier: Courier) -> str:
+    for path in command.paths:
+        await courier.request(_bind(backends.em.delete, path), changes=True)
+    return text.count(len(command.paths), "entry", "entries")
+
+
+@_perform.register
+async def _build(command: BuildImage, backends: Backends, courier: Courier) -> str:
+    return await courier.request(
+        _bind(backends.em.build_image, command.dockerfile, command.context, command.image_name, courier.log),
+        changes=True,
+    )
+
+
+@_perform.register
+async def _load(command: LoadImage, backends: Backends, courier: Courier) -> str:
+    return await courier.request(
+        _bind(backends.em.load_image, command.tarfile, command.image, courier.log), changes=True
+    )
+
+
+@_perform.register
+async def _run(command: RunPod, backends: Backends, courier: Courier) -> str:
+    return await courier.request(_bind(backends.em.run_pod, command.spec), changes=True)
+
+
+@_perform.register
+async def _serve_model(command: ServeModel, backends: Backends, courier: Courier) -> str:
+    source = await asyncio.to_thread(files.FileSource, command.source)
+    courier.expect(source.size_bytes)
+
+    async def serve() -> str:
+        return await backends.grid.serve_model(
+            _Counted(source, courier.moved),
+            command.model_id,
+            allow_download=command.allow_download,
+            encoding=command.encoding,
+        )
+
+    return await courier.request(serve, changes=True)
+
+
+@_perform.register
+async def _get_model(command: GetModel, backends: Backends, courier: Courier) -> str:
+    target = command.target.expanduser()
+    if await asyncio.to_thread(target.is_dir):
+        target = target / files.local_name(command.model_id)
+    await asyncio.to_thread(_check_targets, [target], command.overwrite)
+    sizes = await courier.request(backends.grid.model_sizes, changes=False)
+    courier.expect(sizes.get(command.model_id))
+    await courier.request(
+        _bind(_fetch, lambda: backends.grid.get_model(command.model_id), target, command.overwrite, courier),
+        changes=False,
+    )
+    size_bytes = (await asyncio.to_thread(target.stat)).st_size
+    return f"{text.size(size_bytes)} in {target}"
+
+
+def _bind(call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Callable[[], Awaitable[T]]:
+    return lambda: call(*args, **kwargs)

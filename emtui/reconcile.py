@@ -1,0 +1,105 @@
+"""Was it done? What is known about a command whose answer never came.
+
+Nothing here changes anything: the volume, the images, the pod or the models are asked, and compared with what the
+command wanted. Where the answer does not settle it, it says so; the operator decides.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import singledispatch
+
+from emtui import files
+from emtui.commands import BuildImage, Command, Delete, LoadImage, RunPod, ServeModel, Uplink
+from emtui.errors import BadRequest, LocalProblem
+from emtui.link import Verdict
+from emtui.models import Image
+from emtui.perform import Backends, uplink_missing
+
+# The clocks of the two sides may differ, and times on the wire may be cut to the minute.
+_CLOCK_SLACK = timedelta(minutes=1)
+
+Finding = tuple[Verdict, str]
+
+
+async def reconcile(backends: Backends, command: Command, sent_at: datetime) -> Finding:
+    """Whether a command that left at `sent_at` has been executed, and how that is known.
+
+    Raises:
+        EmtuiError: the other side cannot be asked either.
+    """
+    return await _find_out(command, backends, sent_at)
+
+
+@singledispatch
+async def _find_out(command: Command, _backends: Backends, _sent_at: datetime) -> Finding:
+    return "not done", f"{command.name} changes nothing over there"
+
+
+@_find_out.register
+async def _delete(command: Delete, backends: Backends, _sent_at: datetime) -> Finding:
+    listing = await backends.em.list_files()
+    left = [path for path in command.paths if listing.find(path) is not None]
+    return ("not done", f"{left[0]} is still there") if left else ("done", "it is gone from the volume")
+
+
+@_find_out.register
+async def _build(command: BuildImage, backends: Backends, sent_at: datetime) -> Finding:
+    return _image(await backends.em.list_images(), command.image_name, sent_at)
+
+
+@_find_out.register
+async def _load(command: LoadImage, backends: Backends, sent_at: datetime) -> Finding:
+    return _image(await backends.em.list_images(), command.image, sent_at)
+
+
+@_find_out.register
+async def _serve_model(command: ServeModel, backends: Backends, _sent_at: datetime) -> Finding:
+    if command.model_id in await backends.grid.models():
+        return "done", "the Grid Node hosts it"
+    return "not done", "the Grid Node does not host it"
+
+
+@_find_out.register
+async def _uplink(command: Uplink, backends: Backends, _sent_at: datetime) -> Finding:
+    try:
+        plan = await asyncio.to_thread(files.plan_uplink, command.sources, command.dest_path)
+    except (BadRequest, LocalProblem) as error:
+        return "cannot tell", f"the files here cannot be compared: {error.message}"
+    missing = await asyncio.to_thread(uplink_missing, plan, await backends.em.list_files())
+    if not missing:
+        return "done", "the volume lists each file with its size"
+    if len(missing) == plan.file_count:
+        return "not done", "the volume lists none of the files as they were sent"
+    return "not done", f"{len(missing)} of {plan.file_count} files are missing, {missing[0]} first"
+
+
+def _image(images: Sequence[Image], name: str, sent_at: datetime) -> Finding:
+    wanted, _, tag = name.partition(":")
+    for image in images:
+        is_it = image.repository == wanted or image.repository.endswith(f"-{wanted}")
+        if not is_it or image.tag != (tag or "latest"):
+            continue
+        try:
+            created = datetime.fromisoformat(image.created)
+        except ValueError:
+            return "cannot tell", f"{image.reference} is listed, without a readable time"
+        if created.tzinfo is None:
+            created = created.replace(tzinfo=UTC)
+        if created >= sent_at - _CLOCK_SLACK:
+            return "done", f"{image.reference} is listed, made {created.isoformat()}"
+        return "not done", f"{image.reference} is listed, but older"
+    return "not done", "no such image is listed"
+
+
+@_find_out.register
+async def _run(_command: RunPod, backends: Backends, sent_at: datetime) -> Finding:
+    state = (await backends.em.pod_status()).state
+    started = state.running.started_at if state.running else state.terminated.started_at if state.terminated else None
+    if started is not None:
+        if started >= sent_at - _CLOCK_SLACK:
+            return "done", f"a pod has started at {started.isoformat()}"
+        return "not done", f"the pod over there started before, at {started.isoformat()}"
+    if state.waiting is not None:
+        return "cannot tell", f"a pod waits over there ({state.waiting.reason}), which may be this one"
+    return "not done", "there is no pod"

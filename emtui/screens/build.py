@@ -1,0 +1,113 @@
+"""Build an image of a folder of the volume."""
+
+import re
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.content import Content
+
+from emtui.commands import BuildImage
+from emtui.errors import InvalidField
+from emtui.screens.dialog import Dialog, Words
+from emtui.text import safe_text
+from widgets.fields import Field, TextField
+
+_NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+_NAME = re.compile(
+    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?",
+    re.ASCII,
+)
+_LONGEST_NAME = 200
+
+
+def suggest_image_name(name: str) -> str:
+    """A name that an image can have, out of any other name; empty where nothing of it is left."""
+    return _NOT_IN_A_NAME.sub("-", name.casefold()).strip("-")[:_LONGEST_NAME].strip("-")
+
+
+def check_image_name(field: str, name: str) -> str:
+    """`name` without the spaces around it. Raises `InvalidField` of `field` with a name that would do."""
+    name = name.strip()
+    if not name:
+        raise InvalidField(field, "is missing", remedy="Give the image a name, such as echo-test.")
+    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        better = suggest_image_name(name)
+        remedy = "Lower case letters, digits, and - _ . between them" + (f": {better}" if better else "")
+        raise InvalidField(field, "is no name for an image", remedy=remedy)
+    return name
+
+
+def check_volume_path(field: str, path: str, what: str) -> str:
+    """`path` as it is, without slashes around it. Raises `InvalidField` of `field` where it is no path."""
+    bare = path.strip("/") if path.strip() else ""
+    if "\0" in path or ".." in [part.strip() for part in bare.split("/")]:
+        raise InvalidField(field, "leaves the volume", remedy=f"Give {what} inside the volume.")
+    return bare
+
+
+class BuildDialog(Dialog[BuildImage]):
+    """Context, Dockerfile, name of the image.
+
+    The Dockerfile and the name follow the context until the operator writes them. `dockerfiles` are those that the
+    volume holds; `user` is put before the image's name by the EM.
+    """
+
+    dialog_title = "Build an image"
+    verb = "Build"
+
+    def __init__(
+        self, dockerfile: str, context: str, image_name: str, dockerfiles: Sequence[str] = (), user: str = "client1"
+    ) -> None:
+        super().__init__()
+        self._dockerfiles = tuple(dockerfiles)
+        self._user = user
+        contexts = sorted({path.rpartition("/")[0] for path in dockerfiles} - {""})
+        self._context_field = TextField(
+            "context", "Context", context, placeholder="folder of the volume, / for all of it", choices=contexts
+        )
+        self._dockerfile_field = TextField(
+            "dockerfile", "Dockerfile", dockerfile, placeholder="path in the volume", choices=self._dockerfiles
+        )
+        self._name_field = TextField("image_name", "Image name", image_name, placeholder="echo-test")
+
+    def compose_fields(self) -> ComposeResult:
+        yield self._context_field
+        yield self._dockerfile_field
+        yield self._name_field
+
+    def on_field_changed(self, event: Field.Changed) -> None:
+        if event.field is not self._context_field or not self._context_field.is_touched:
+            return
+        context = self._context_field.value.strip("/")
+        if not self._dockerfile_field.is_touched:
+            inside = [path for path in self._dockerfiles if path.rpartition("/")[0] == context]
+            usual = f"{context}/Dockerfile" if context else "Dockerfile"
+            self._dockerfile_field.set_value(usual if usual in inside or not inside else inside[0])
+        if not self._name_field.is_touched:
+            self._name_field.set_value(suggest_image_name(context.rpartition("/")[2]))
+
+    def words(self) -> Words:
+        command = self._command()
+        lines = [
+            Content.assemble(
+                "Builds image ",
+                safe_text(f"{self._user}-{command.image_name}", "bold", limit=200),
+                " of /",
+                safe_text(command.context, limit=200),
+                " with /",
+                safe_text(command.dockerfile, limit=200),
+            )
+        ]
+        if self._dockerfiles and command.dockerfile not in self._dockerfiles:
+            lines.append(Content.assemble(("■ ", "$text-warning"), "The volume lists no such Dockerfile."))
+        return lines
+
+    def _command(self) -> BuildImage:
+        context = check_volume_path("context", self._context_field.value, "a folder")
+        dockerfile = check_volume_path("dockerfile", self._dockerfile_field.value, "a file")
+        if not dockerfile:
+            raise InvalidField("dockerfile", "is missing", remedy="Give its path in the volume.")
+        return BuildImage(dockerfile, context or ".", check_image_name("image_name", self._name_field.value))
+
+    async def make(self) -> BuildImage:
+        return self._command()

@@ -1,0 +1,136 @@
+"""Opening a profile: the backends, each with its Link, and the journal. The console and every script start here.
+
+What costs time (the database, the engine's probe) happens in `open`, off the event loop, after the first frame.
+"""
+
+import asyncio
+import contextlib
+import getpass
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from emtui.commands import Command, Endpoint
+from emtui.errors import Forbidden
+from emtui.journal import Journal
+from emtui.link import Link
+from emtui.models import EndpointInfo
+from emtui.perform import Backends, perform
+from emtui.reconcile import reconcile
+
+LOCAL_USER = "client1"
+"""The name of local mode's one user, as in the specification's examples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What to open: a local workspace, seeded with the demo or not, and whether it may be changed."""
+
+    workspace: Path
+    is_demo: bool = False
+    is_read_only: bool = False
+    engine: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"local:{self.workspace}"
+
+
+def default_workspace(*, demo: bool = False) -> Path:
+    """The workspace in the user's data directory."""
+    from platformdirs import user_data_path
+
+    return user_data_path("emtui") / ("demo" if demo else "local")
+
+
+class Session:
+    """An open profile.
+
+    Attributes:
+        backends: the EM and the Grid Node.
+        em, grid: their Links.
+        em_info: who the EM is.
+    """
+
+    def __init__(self, profile: Profile, backends: Backends, journal: Journal, em_info: EndpointInfo) -> None:
+        self.profile = profile
+        self.backends = backends
+        self.journal = journal
+        self.em_info = em_info
+        who = operator()
+
+        def link(endpoint: Endpoint) -> Link:
+            return Link(
+                endpoint,
+                journal,
+                partial(perform, backends),
+                partial(reconcile, backends),
+                who=who,
+                profile=profile.name,
+            )
+
+        self.em = link("em")
+        self.grid = link("grid")
+
+    def link(self, command: Command) -> Link:
+        """The Link that carries a command."""
+        return self.em if command.endpoint == "em" else self.grid
+
+    async def submit(self, command: Command) -> int:
+        """Give a command to its Link.
+
+        Raises:
+            Forbidden: the profile is read-only and the command changes the other side.
+        """
+        if self.profile.is_read_only and command.changes_remote:
+            raise Forbidden(f"read-only: {command.describe()} is not done", remedy="Start without --read-only.")
+        return await self.link(command).submit(command)
+
+
+def operator() -> str:
+    """Who sits here, for the journal."""
+    with contextlib.suppress(KeyError, OSError):
+        return getpass.getuser()
+    return f"uid {os.getuid()}"
+
+
+@contextlib.asynccontextmanager
+async def open_session(profile: Profile) -> AsyncIterator[Session]:
+    """Open a profile's workspace and close it again. Pods go on.
+
+    Raises:
+        WorkspaceProblem: the directory cannot be used.
+        ConfigProblem: the engine that was named is not available.
+    """
+    from emtui.local.em import LocalEM
+    from emtui.local.engines.choose import choose_engine
+    from emtui.local.grid import LocalGrid
+    from emtui.local.workspace import Workspace
+
+    async with contextlib.AsyncExitStack() as stack:
+        workspace = await asyncio.to_thread(Workspace, profile.workspace)
+        stack.callback(workspace.close)
+        journal = await asyncio.to_thread(Journal, workspace.path / "journal.db")
+        stack.callback(journal.close)
+        engine = await choose_engine(workspace, profile.engine)
+        em = LocalEM(workspace, engine, LOCAL_USER)
+        stack.push_async_callback(em.aclose)
+        grid = LocalGrid(workspace)
+        stack.push_async_callback(grid.aclose)
+        if profile.is_demo:
+            from emtui.local.demo import seed
+
+            await seed(em, grid)
+        session = Session(profile, Backends(em, grid), journal, await em.info())
+        for link in (session.em, session.grid):
+            link.start()
+            stack.push_async_callback(link.aclose)
+        yield session
+
+
+async def adopt_left_behind(session: Session) -> None:
+    """Take over what a killed emtui has left unfinished, once the screen listens."""
+    for entry in await asyncio.to_thread(session.journal.open_entries):
+        (session.em if entry.endpoint == "em" else session.grid).adopt(entry)

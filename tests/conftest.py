@@ -1,0 +1,30 @@
+"""What holds for every test: its own home, no colours or sizes from outside, a fixed terminal."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# What would change what a test sees: the terminal it happens to run in, and the user's own settings.
+_FROM_OUTSIDE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLUMNS", "LINES", "TEXTUAL_THEME", "TEXTUAL_DRIVER", "TMUX")
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own for every test, in the environment of the programs that it starts too."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for name, folder in (
+        ("XDG_DATA_HOME", ".local/share"),
+        ("XDG_CONFIG_HOME", ".config"),
+        ("XDG_CACHE_HOME", ".cache"),
+        ("XDG_STATE_HOME", ".local/state"),
+    ):
+        monkeypatch.setenv(name, str(home / folder))
+    for name in [*_FROM_OUTSIDE, *(name for name in os.environ if name.startswith("EMTUI_"))]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    return home
