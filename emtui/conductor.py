@@ -5,14 +5,13 @@ has changed what it shows.
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from emtui.commands import REGISTRY, Command, RunPod
 from emtui.errors import EmtuiError
-from emtui.feeds import ACTIVE_POD_POLL_S, POLL_S, GridWatch, Poller, PodWatch
+from emtui.feeds import ACTIVE_POD_POLL_S, POLL_S, GridWatch, PodWatch, Poller
+from emtui.journal import Entry
 from emtui.models import Image, Listing
 from emtui.session import Session, adopt_left_behind
 from emtui.views import CommandState, Feed, GridView, LinkHealth, PodView, Stage
@@ -68,7 +67,7 @@ class Conductor:
     async def start(self) -> None:
         """Show what the journal remembers, take over what was left behind, and begin to poll."""
         recalled = await asyncio.to_thread(self.session.journal.recent, _RECALLED)
-        self._screen.activity.recall([entry.state() for entry in recalled if entry.stage.is_final])
+        self._screen.activity.recall([recall(entry) for entry in recalled if entry.stage.is_final])
         await adopt_left_behind(self.session)
         for poller in self.pollers.values():
             poller.start()
@@ -153,10 +152,23 @@ class Conductor:
             self._screen.say(f"{title} {word}: {state.error}", remedy=state.remedy, is_failure=True)
 
     def _show_health(self, health: LinkHealth) -> None:
-        self._screen.show_health(health)
-
-    def tick(self) -> None:
-        """Once a second: clocks and ages."""
-        self._screen.tick(datetime.now(UTC), time.monotonic())
+        self._screen.header.show_health(health)
+        self._screen.activity.show_health(health)
 
 
+def recall(entry: Entry) -> CommandState:
+    """A line of Activity out of the journal."""
+    return CommandState(
+        entry.id,
+        entry.name,
+        entry.title,
+        entry.stage,
+        entry.asked_at,
+        entry.changed_at,
+        entry.endpoint,
+        note=entry.note,
+        error=entry.error,
+        remedy=entry.remedy,
+        log_tail=entry.log_tail,
+        acknowledged=True,
+    )

@@ -4,27 +4,29 @@ Wide (160 columns and more): three columns. Normal: two columns over Activity. U
 pane at a time. Too small: it says so.
 """
 
+import time
 from dataclasses import dataclass
-from datetime import datetime
-from typing import ClassVar
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Container
+from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
 from emtui.commands import REGISTRY
 from emtui.text import safe_str
-from emtui.views import LinkHealth
 from widgets.activity_pane import ActivityPane
 from widgets.files_pane import FilesPane
 from widgets.grid_pane import GridPane
 from widgets.header_bar import HeaderBar
 from widgets.images_pane import ImagesPane
 from widgets.key_bar import KeyBar
+from widgets.pane import Pane
 from widgets.pod_pane import PodPane
 
 WIDE_COLUMNS = 160
@@ -33,28 +35,51 @@ COMPACT_LINES = 30
 LEAST_COLUMNS = 40
 LEAST_LINES = 10
 
+# A toast is a line or two, not a log.
+_TOAST_LIMIT = 300
+
+# Which commands the key bar keeps where there is little room.
+_RELEVANT = {
+    "files": ("uplink", "downlink", "delete", "build", "load"),
+    "images": ("build", "load", "run"),
+    "pod": ("run", "downlink"),
+    "grid": ("get_model", "serve_model"),
+    "activity": (),
+}
+
 PANES = ("files", "images", "pod", "grid", "activity")
 
 
 class MainScreen(Screen[None]):
     """The console."""
 
-    CSS = """
-    MainScreen { layout: vertical; }
-    #body { height: 1fr; }
-    #left { width: 1fr; height: 1fr; }
-    #right { width: 1fr; height: 1fr; }
-    #files { height: 2fr; }
-    #images { height: 1fr; min-height: 5; }
-    #pod { height: 1fr; }
-    #grid { height: 1fr; }
-    #activity { height: 30%; min-height: 5; }
-    #too-small { display: none; height: 1fr; content-align: center middle; }
+    DEFAULT_CSS = """
+    MainScreen #body {
+        height: 1fr;
+        layout: grid;
+        grid-size: 2 8;
+        grid-rows: 1fr;
+        grid-columns: 1fr 1fr;
+    }
+    MainScreen #files { row-span: 4; }
+    MainScreen #pod { row-span: 3; }
+    MainScreen #grid { row-span: 3; }
+    MainScreen #images { row-span: 2; }
+    MainScreen #activity { row-span: 2; column-span: 2; }
 
-    MainScreen.-wide #body { layout: horizontal; }
-    MainScreen.-compact #left, MainScreen.-compact #right { display: none; }
-    MainScreen.-compact #activity { display: none; }
-    MainScreen.-tiny #body, MainScreen.-tiny HeaderBar, MainScreen.-tiny KeyBar { display: none; }
+    MainScreen.-wide #body { grid-size: 3 6; grid-columns: 1fr 1fr 1fr; }
+    MainScreen.-wide #files { row-span: 4; }
+    MainScreen.-wide #pod { row-span: 2; }
+    MainScreen.-wide #grid { row-span: 4; }
+    MainScreen.-wide #images { row-span: 2; }
+    MainScreen.-wide #activity { row-span: 2; column-span: 3; }
+
+    MainScreen.-compact #body { layout: vertical; }
+    MainScreen.-compact #body > Pane { display: none; height: 1fr; }
+    MainScreen.-compact #body > Pane.-current { display: block; }
+
+    MainScreen #too-small { display: none; height: 1fr; content-align: center middle; text-align: center; }
+    MainScreen.-tiny #body, MainScreen.-tiny #header, MainScreen.-tiny #keys { display: none; }
     MainScreen.-tiny #too-small { display: block; }
     """
 
@@ -63,12 +88,14 @@ class MainScreen(Screen[None]):
           for number, name in enumerate(PANES, 1)),
         *(Binding(command.key, f"wish('{name}')", command.title, id=f"command.{name}", show=False)
           for name, command in REGISTRY.items()),
-        Binding("R", "refresh", "Refresh", id="refresh", show=False),
-        Binding("p", "hold_poll", "Hold the poll", id="hold_poll", show=False),
-        Binding("H", "hold_queue", "Hold the queue", id="hold_queue", show=False),
-        Binding("y", "copy", "Copy", id="copy", show=False),
-        Binding("question_mark", "help", "Help", id="help", show=False),
-        Binding("q", "quit", "Quit", id="quit", show=False),
+        Binding("tab", "step_pane(1)", "Next pane", id="pane.next", show=False),
+        Binding("shift+tab", "step_pane(-1)", "Previous pane", id="pane.previous", show=False),
+        Binding("R", "ask('refresh')", "Refresh", id="refresh", show=False),
+        Binding("p", "ask('hold_poll')", "Hold this pane's poll", id="hold_poll", show=False),
+        Binding("H", "ask('hold_queue')", "Hold back commands", id="hold_queue", show=False),
+        Binding("y", "ask('copy')", "Copy", id="copy", show=False),
+        Binding("question_mark", "ask('help')", "Help", id="help", show=False),
+        Binding("q", "ask('quit')", "Quit", id="quit", show=False),
     ]  # fmt: skip
 
     @dataclass
@@ -79,31 +106,123 @@ class MainScreen(Screen[None]):
 
     @dataclass
     class Asked(Message):
-        """The operator wants something of the console itself: `refresh`, `hold_poll`, `hold_queue`, `copy`, `help`."""
+        """The operator wants something of the console itself: `refresh`, `hold_poll`, `hold_queue`, `copy`, `help`,
+        `quit`; `pane` is the pane that has the focus."""
 
         what: str
         pane: str
 
     def __init__(self, *, is_read_only: bool) -> None:
         super().__init__()
-        self.header = HeaderBar(is_read_only=is_read_only, id="header")
+        self.header = HeaderBar(id="header")
         self.files = FilesPane(id="files")
         self.images = ImagesPane(id="images")
         self.pod = PodPane(id="pod")
         self.grid = GridPane(id="grid")
         self.activity = ActivityPane(id="activity")
-        self._key_bar = KeyBar(is_read_only=is_read_only, id="keys")
+        self._too_small = Static(id="too-small", markup=False)
+        self._key_bar = KeyBar(id="keys")
+        self._off = frozenset(name for name, command in REGISTRY.items() if is_read_only and command.changes_remote)
         self._current = "files"
 
     def compose(self) -> ComposeResult:
         yield self.header
         with Container(id="body"):
-            with Vertical(id="left"):
-                yield self.files
-                yield self.images
-            with Vertical(id="right"):
-                yield self.pod
-                yield self.grid
-        yield self.activity
-        yield Static(id="too-small", markup=False)
+            # In this order the grid's automatic placement gives the layouts above.
+            yield self.files
+            yield self.pod
+            yield self.grid
+            yield self.images
+            yield self.activity
+        yield self._too_small
         yield self._key_bar
+
+    def on_mount(self) -> None:
+        self._mark_current()
+        self.panes[self._current].focus_body()
+
+    # ------------------------------------------------------------------------------------------------- layout
+
+    @property
+    def panes(self) -> dict[str, Pane[Any]]:
+        return dict(zip(PANES, (self.files, self.images, self.pod, self.grid, self.activity), strict=True))
+
+    @property
+    def current(self) -> str:
+        """The pane that has, or last had, the focus."""
+        return self._current
+
+    def on_resize(self, event: events.Resize) -> None:
+        columns, lines = event.size
+        is_tiny = columns < LEAST_COLUMNS or lines < LEAST_LINES
+        is_compact = columns < COMPACT_COLUMNS or lines < COMPACT_LINES
+        self.set_class(is_tiny, "-tiny")
+        self.set_class(is_compact, "-compact")
+        self.set_class(columns >= WIDE_COLUMNS and not is_compact, "-wide")
+        if is_tiny:
+            self._too_small.update(
+                Content(f"{columns} × {lines} is too small.\n{LEAST_COLUMNS} × {LEAST_LINES} are needed.")
+            )
+
+    @on(events.DescendantFocus)
+    def _remember_pane(self) -> None:
+        focused = self.focused
+        for name, pane in self.panes.items():
+            if focused is not None and pane in focused.ancestors_with_self and name != self._current:
+                self._current = name
+                self._mark_current()
+
+    def _mark_current(self) -> None:
+        self._key_bar.show_context(_RELEVANT[self._current], self._off)
+        for name, pane in self.panes.items():
+            pane.set_class(name == self._current, "-current")
+
+    def action_pane(self, name: str) -> None:
+        self._current = name
+        self._mark_current()
+        self.panes[name].focus_body()
+
+    def action_step_pane(self, step: int) -> None:
+        """The next pane in the order of the numbers."""
+        self.action_pane(PANES[(PANES.index(self._current) + step) % len(PANES)])
+
+    # ------------------------------------------------------------------------------------------------- wishes
+
+    def action_wish(self, name: str) -> None:
+        self.post_message(self.Wished(name))
+
+    def action_ask(self, what: str) -> None:
+        self.post_message(self.Asked(what, self._current))
+
+    # ---------------------------------------------------------------------------------------------- data down
+
+    def tick(self) -> None:
+        """A second has passed: clocks, ages, countdowns."""
+        now_utc, now_monotonic = datetime.now(UTC), time.monotonic()
+        self.header.tick(now_utc)
+        for pane in self.panes.values():
+            pane.tick(now_utc, now_monotonic)
+
+    def copy_text(self) -> str:
+        """What `y` copies from the pane that has the focus, harmless wherever it is pasted; empty for nothing."""
+        match self._current:
+            case "files":
+                chosen: tuple[str, ...] = self.files.selection
+            case "images":
+                chosen = (self.images.selected.reference,) if self.images.selected else ()
+            case "grid":
+                chosen = (self.grid.selected.model_id,) if self.grid.selected else ()
+            case "activity":
+                state = self.activity.selected
+                chosen = (state.title, state.note, state.error, *state.log_tail) if state else ()
+            case _:
+                view = self.pod.feed.value
+                chosen = (str(view.status.to_wire()),) if view else ()
+        return "\n".join(safe_str(line.rstrip("\n")) for line in chosen if line)
+
+    def say(self, message: str, *, remedy: str = "", is_failure: bool = False) -> None:
+        """A toast. `message` and `remedy` may hold foreign text."""
+        text = safe_str(message, _TOAST_LIMIT) + (f"\n{safe_str(remedy, _TOAST_LIMIT)}" if remedy else "")
+        self.notify(
+            text, severity="error" if is_failure else "information", timeout=10 if is_failure else 4, markup=False
+        )

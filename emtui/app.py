@@ -1,0 +1,255 @@
+"""The console: opens the session after the first frame, and leaves the terminal as it found it."""
+
+import asyncio
+import importlib
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.worker import Worker
+
+from emtui.commands import REGISTRY
+from emtui.errors import EmtuiError
+from emtui.screens.asking import NothingChosen, dialog_for
+from emtui.screens.main import MainScreen
+from emtui.text import safe_str
+from emtui.theming import line_filters, register_themes, theme_names, variable_defaults
+from widgets.activity_pane import ActivityPane
+from widgets.files_pane import FilesPane
+from widgets.grid_pane import GridPane
+from widgets.images_pane import ImagesPane
+from widgets.key_bar import KeyBar
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from emtui.conductor import Conductor
+    from emtui.session import Profile, Session
+
+CANNOT_OPEN_EXIT = 3
+"""The exit code when the workspace or the engine cannot be used."""
+
+# What a shell says of a program that a signal has ended.
+_SIGNAL_EXIT = 128
+
+
+class EmtuiApp(App[None]):
+    """The console on one profile."""
+
+    TITLE = "emtui"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "leave", "Quit", show=False, priority=True)]
+
+    def __init__(self, profile: "Profile") -> None:
+        super().__init__()
+        self.profile = profile
+        self.conductor: Conductor | None = None
+        self.failure: EmtuiError | None = None
+        self.exit_code = 0
+        self._main = MainScreen(is_read_only=profile.is_read_only)
+        self._leaving = asyncio.Event()
+        self._session_worker: Worker[None] | None = None
+
+    def get_default_screen(self) -> Screen[Any]:
+        return self._main
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return variable_defaults()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return line_filters(self, super().get_line_filters())
+
+    @property
+    def main(self) -> MainScreen:
+        return self._main
+
+    # ---------------------------------------------------------------------------------------------- lifecycle
+
+    def on_mount(self) -> None:
+        register_themes(self)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.leave, _SIGNAL_EXIT + number)
+        self.main.tick()
+        self.set_interval(1.0, self.main.tick)
+        # The first frame is painted before anything connects.
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self._session_worker = self.run_worker(self._live(), name="session", group="session", exit_on_error=False)
+
+    async def _live(self) -> None:
+        """Hold the session open until the operator leaves."""
+        try:
+            # Its imports take a moment, in which keys must be answered.
+            conducting, opening = await asyncio.to_thread(_import_what_takes_time)
+            async with opening.open_session(self.profile) as session:
+                self._show_session(session)
+                conductor = self.conductor = conducting.Conductor(session, self.main)
+                try:
+                    await conductor.start()
+                    await self._leaving.wait()
+                finally:
+                    self.conductor = None
+                    await conductor.aclose()
+        except EmtuiError as error:
+            self.failure = error
+            self.exit_code = CANNOT_OPEN_EXIT
+        finally:
+            self.exit(return_code=self.exit_code)
+
+    def leave(self, exit_code: int = 0) -> None:
+        """Close the session, then the console. Pods go on."""
+        if self._leaving.is_set():
+            return
+        self.exit_code = exit_code
+        self._leaving.set()
+        if self.conductor is None:
+            # Still opening: that is broken off, and undone by its own contexts.
+            if self._session_worker is not None:
+                self._session_worker.cancel()
+            self.exit(return_code=exit_code)
+
+    def action_leave(self) -> None:
+        self.leave()
+
+    async def action_quit(self) -> None:
+        self.leave()
+
+    def _show_session(self, session: "Session") -> None:
+        self.main.header.show_endpoint(session.em_info)
+        banners = []
+        if self.profile.is_read_only:
+            banners.append("READ-ONLY: nothing is changed over there")
+        if session.em_info.engine == "simulated":
+            banners.append("SIMULATED: nothing is executed")
+        self.main.header.show_banners(tuple(banners))
+
+    # ------------------------------------------------------------------------------------------------- wishes
+
+    @on(MainScreen.Wished)
+    def _open_dialog(self, event: MainScreen.Wished) -> None:
+        self.run_worker(self._ask(event.name), name=f"ask-{event.name}", group="dialog", exclusive=True)
+
+    async def _ask(self, name: str) -> None:
+        if self.conductor is None:
+            self.main.say("The workspace is still being opened.")
+            return
+        if self.profile.is_read_only and REGISTRY[name].changes_remote:
+            self.main.say(f"{REGISTRY[name].title} is off: read-only.", remedy="Start without --read-only.")
+            return
+        try:
+            dialog = dialog_for(name, self.main, self.conductor.session.em_info.user)
+        except NothingChosen as missing:
+            self.main.say(str(missing))
+            return
+        command = await self.push_screen_wait(dialog)
+        if command is not None and self.conductor is not None:
+            self.main.files.clear_marks()
+            await self.conductor.submit(command)
+
+    @on(MainScreen.Asked)
+    def _answer(self, event: MainScreen.Asked) -> None:
+        conductor = self.conductor
+        match event.what:
+            case "quit":
+                self.leave()
+            case "help":
+                self._show_help()
+            case "copy":
+                self._copy()
+            case "refresh" if conductor is not None:
+                conductor.refresh()
+            case "hold_queue" if conductor is not None:
+                held = conductor.toggle_hold()
+                self.main.say("Commands are held back: H lets them go." if held else "Commands leave again.")
+            case "hold_poll" if conductor is not None and event.pane in conductor.pollers:
+                conductor.pollers[event.pane].toggle_hold()
+            case "cancel" if conductor is not None:
+                self._cancel(conductor)
+
+    def _cancel(self, conductor: "Conductor") -> None:
+        state = self.main.activity.selected
+        if state is not None and not state.stage.is_final:
+            conductor.cancel(state.id)
+
+    def _show_help(self) -> None:
+        from emtui.screens.help import HelpScreen
+        from emtui.screens.keys import help_rows
+
+        self.push_screen(HelpScreen(help_rows()))
+
+    def _copy(self) -> None:
+        copied = self.main.copy_text()
+        if copied:
+            self.copy_to_clipboard(copied)
+            self.main.say(f"Copied: {copied.splitlines()[0]}")
+
+    @on(ActivityPane.Opened)
+    def _show_detail(self, event: ActivityPane.Opened) -> None:
+        from emtui.screens.detail import DetailScreen
+
+        state = self.main.activity.selected
+        if state is None or state.id != event.command_id:
+            return
+        self.push_screen(DetailScreen(state))
+        if self.conductor is not None and state.stage.is_final:
+            self.conductor.acknowledge(state.id)
+
+    @on(ImagesPane.Opened)
+    def _run_image(self) -> None:
+        self.main.action_wish("run")
+
+    @on(GridPane.Opened)
+    def _get_model(self) -> None:
+        self.main.action_wish("get_model")
+
+    @on(FilesPane.Opened)
+    def _downlink_file(self) -> None:
+        self.main.action_wish("downlink")
+
+    @on(KeyBar.Pressed)
+    async def _press(self, event: KeyBar.Pressed) -> None:
+        if event.name in REGISTRY:
+            self.main.action_wish(event.name)
+        elif event.name == "help":
+            self._show_help()
+        elif event.name == "palette":
+            self.action_command_palette()
+        elif event.name == "filter":
+            await self.main.panes[self.main.current].action_filter()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: the registry, the console's own actions, the themes."""
+        del screen
+        for name, command in REGISTRY.items():
+            yield SystemCommand(command.title, f"{command.help}  [{command.key}]", partial(self.main.action_wish, name))
+        yield SystemCommand("Refresh", "Ask for everything at once  [R]", partial(self.main.action_ask, "refresh"))
+        yield SystemCommand(
+            "Hold the queue", "Hold commands back, or let them go  [H]", partial(self.main.action_ask, "hold_queue")
+        )
+        yield SystemCommand("Help", "The keys that work here  [?]", self._show_help)
+        for theme in theme_names():
+            yield SystemCommand(f"Theme: {theme}", "Change the colours", partial(setattr, self, "theme", theme))
+        yield SystemCommand("Quit", "Close the console; pods go on  [q]", self.leave)
+
+
+def _import_what_takes_time() -> "tuple[ModuleType, ModuleType]":
+    return importlib.import_module("emtui.conductor"), importlib.import_module("emtui.session")
+
+
+def run_console(profile: "Profile") -> int:
+    """Run the console until the operator leaves. Returns the exit code; a failure is one line on stderr."""
+    app = EmtuiApp(profile)
+    app.run()
+    if app.failure is not None:
+        remedy = f" {safe_str(app.failure.remedy)}" if app.failure.remedy else ""
+        print(f"emtui: {safe_str(app.failure.message)}.{remedy}", file=sys.stderr)  # noqa: T201 - its one line
+    return app.exit_code

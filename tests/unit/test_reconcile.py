@@ -1,0 +1,78 @@
+"""Was it done? Asked of the local EM and Grid Node in every case."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from emtui.commands import BuildImage, Delete, Downlink, LoadImage, RunPod, ServeModel, Uplink
+from emtui.files import MemorySource
+from emtui.models import Image, PodSpec, PodState, Waiting
+from emtui.reconcile import reconcile
+from tests.unit.local_pair import Pair, local_pair
+
+NOW = datetime.now(UTC)
+RUN = RunPod(PodSpec(docker_image="alpine", max_duration=1, node="FPGA"))
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+    async with local_pair(tmp_path / "ws") as made:
+        yield made
+
+
+async def test_uplink(pair: Pair, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    command = Uplink((tmp_path / "a", tmp_path / "b"), "x")
+    assert (await reconcile(pair.session.backends, command, NOW))[0] == "not done"
+    (pair.volume / "x").mkdir()
+    (pair.volume / "x/a").write_text("a")
+    assert await reconcile(pair.session.backends, command, NOW) == ("not done", "1 of 2 files are missing, x/b first")
+    (pair.volume / "x/b").write_text("b")
+    assert (await reconcile(pair.session.backends, command, NOW))[0] == "done"
+    (tmp_path / "b").unlink()
+    assert (await reconcile(pair.session.backends, command, NOW))[0] == "cannot tell"
+
+
+async def test_delete(pair: Pair) -> None:
+    (pair.volume / "a").write_text("a")
+    assert (await reconcile(pair.session.backends, Delete(("a",)), NOW))[0] == "not done"
+    assert (await reconcile(pair.session.backends, Delete(("gone",)), NOW))[0] == "done"
+
+
+@pytest.mark.parametrize("command", [BuildImage("Dockerfile", ".", "echo"), LoadImage("x.tar", "echo")])
+@pytest.mark.parametrize(
+    ("created", "verdict"),
+    [
+        (NOW.isoformat(), "done"),
+        (NOW.replace(tzinfo=None).isoformat(), "done"),
+        ((NOW - timedelta(hours=1)).isoformat(), "not done"),
+        ("long ago", "cannot tell"),
+    ],
+)
+async def test_images(pair: Pair, command: BuildImage | LoadImage, created: str, verdict: str) -> None:
+    assert (await reconcile(pair.session.backends, command, NOW))[0] == "not done"
+    pair.engine.made["client1-echo:latest"] = Image(repository="client1-echo", created=created)
+    assert (await reconcile(pair.session.backends, command, NOW))[0] == verdict
+
+
+async def test_run(pair: Pair) -> None:
+    assert (await reconcile(pair.session.backends, RUN, NOW))[0] == "not done"
+    await pair.em.run_pod(RUN.spec)
+    assert (await reconcile(pair.session.backends, RUN, NOW))[0] == "done"
+    assert (await reconcile(pair.session.backends, RUN, NOW + timedelta(hours=1)))[0] == "not done"
+    pair.engine.pods[pair.engine.requests[0].pod_id] = PodState(waiting=Waiting(reason="ContainerCreating"))
+    assert (await reconcile(pair.session.backends, RUN, NOW))[0] == "cannot tell"
+
+
+async def test_serve_model(pair: Pair, tmp_path: Path) -> None:
+    command = ServeModel(tmp_path / "m", "mnist")
+    assert (await reconcile(pair.session.backends, command, NOW))[0] == "not done"
+    await pair.grid.serve_model(MemorySource("m", b"x"), "mnist", allow_download=True)
+    assert (await reconcile(pair.session.backends, command, NOW))[0] == "done"
+
+
+async def test_what_changes_nothing(pair: Pair, tmp_path: Path) -> None:
+    assert (await reconcile(pair.session.backends, Downlink(("a",), tmp_path), NOW))[0] == "not done"
