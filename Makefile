@@ -36,6 +36,8 @@ lint: $(VENV)/.dev-stamp
 
 types: $(VENV)/.dev-stamp
 	$(BIN)/mypy
+	$(BIN)/mypy -p benchmarks -p tests.e2e -p tests.packaging
+	$(BIN)/mypy $(wildcard tools/*.py)
 
 imports: $(VENV)/.dev-stamp
 	$(BIN)/lint-imports
@@ -51,7 +53,6 @@ format: $(VENV)/.dev-stamp ## Format and mend what can be mended by itself
 
 snapshots: $(VENV)/.dev-stamp ## Take the pictures of tests/ui and docs/console.svg anew
 	$(TEST_ENV) $(PY) -m pytest -n $(JOBS) --maxprocesses 4 tests/ui --snapshot-update $(ARGS)
-	$(TEST_ENV) EMTUI_UPDATE_PICTURE=1 $(PY) -m pytest tests/e2e/test_picture.py
 
 bench: $(VENV)/.dev-stamp ## Measure against the budgets (a few minutes)
 	$(PY) -m benchmarks $(ARGS)

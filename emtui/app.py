@@ -172,13 +172,11 @@ class EmtuiApp(App[None]):
                 self.main.say("Commands are held back: H lets them go." if held else "Commands leave again.")
             case "hold_poll" if conductor is not None and event.pane in conductor.pollers:
                 conductor.pollers[event.pane].toggle_hold()
-            case "cancel" if conductor is not None:
-                self._cancel(conductor)
 
-    def _cancel(self, conductor: "Conductor") -> None:
-        state = self.main.activity.selected
-        if state is not None and not state.stage.is_final:
-            conductor.cancel(state.id)
+    @on(ActivityPane.CancelWished)
+    def _cancel(self, event: ActivityPane.CancelWished) -> None:
+        if self.conductor is not None:
+            self.conductor.cancel(event.command_id)
 
     def _show_help(self) -> None:
         from emtui.screens.help import HelpScreen

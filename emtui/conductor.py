@@ -67,7 +67,7 @@ class Conductor:
     async def start(self) -> None:
         """Show what the journal remembers, take over what was left behind, and begin to poll."""
         recalled = await asyncio.to_thread(self.session.journal.recent, _RECALLED)
-        self._screen.activity.recall([recall(entry) for entry in recalled if entry.stage.is_final])
+        self._screen.activity.show_commands([recall(entry) for entry in recalled if entry.stage.is_final])
         await adopt_left_behind(self.session)
         for poller in self.pollers.values():
             poller.start()
@@ -130,7 +130,7 @@ class Conductor:
         self._screen.grid.show(feed)
 
     def _show_state(self, state: CommandState) -> None:
-        self._screen.activity.update_state(state)
+        self._screen.activity.update_command(state)
         if not state.stage.is_final or state.acknowledged:
             return
         command = self._commands.pop(state.id, None)
@@ -153,7 +153,6 @@ class Conductor:
 
     def _show_health(self, health: LinkHealth) -> None:
         self._screen.header.show_health(health)
-        self._screen.activity.show_health(health)
 
 
 def recall(entry: Entry) -> CommandState:

@@ -1,6 +1,6 @@
 """The fields of a form: a label at the left, a control, and below it what is wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,21 +19,25 @@ from emtui.errors import InvalidField
 from emtui.text import safe_str, safe_text
 from widgets.safe_input import FIELD_LIMIT, SafeInput
 
+Check = Callable[[str], object]
+"""Takes what is in a field and raises `InvalidField` where that is wrong."""
+
 
 class Field(Vertical):
     """One row of a form: label, control, and in place what is wrong.
 
-    `wire` is the field's name on the wire, by which an `InvalidField` finds it.
+    `wire` is the field's name on the wire, by which an `InvalidField` finds it. `check` looks at the value when the
+    field is left.
     """
 
     DEFAULT_CSS = """
     Field {
         height: auto; width: 1fr; margin-bottom: 1;
         .field--row { height: 1; width: 1fr; }
-        .field--label { width: 13; height: 1; color: $text-muted; }
-        .field--below { width: 1fr; height: auto; padding: 0 0 0 14; color: $text-muted; display: none; }
-        .field--problem { color: $text-error; }
-        &:focus-within .field--label { color: $foreground; text-style: bold; }
+        .field--label { width: 13; height: 1; color: $em-muted; }
+        .field--below { width: 1fr; height: auto; padding: 0 0 0 14; color: $em-muted; display: none; }
+        .field--problem { color: $em-critical; }
+        &.-entered .field--label { color: $foreground; text-style: bold; }
     }
     """
 
@@ -47,9 +51,11 @@ class Field(Vertical):
         def control(self) -> "Field":
             return self.field
 
-    def __init__(self, wire: str, label: str, *, hint: str = "") -> None:
+    def __init__(self, wire: str, label: str, *, hint: str = "", check: Check | None = None) -> None:
         super().__init__(id=f"field-{wire}")
         self.wire = wire
+        self.label = label
+        self._check = check
         self.problem: InvalidField | None = None
         self._label = Static(Content(label), classes="field--label")
         self._hint = Static(Content(hint), classes="field--below field--hint")
@@ -59,6 +65,27 @@ class Field(Vertical):
     def control_widget(self) -> Widget:
         """What takes the focus."""
         raise NotImplementedError
+
+    @property
+    def value(self) -> str:
+        """What is in the field."""
+        raise NotImplementedError
+
+    def check(self) -> bool:
+        """Whether the value is right by itself; says in place what is wrong with it."""
+        if self._check is not None:
+            try:
+                self._check(self.value)
+            except InvalidField as problem:
+                self.show_problem(problem)
+                return False
+        return True
+
+    def on_descendant_focus(self) -> None:
+        self.add_class("-entered")
+
+    def on_descendant_blur(self) -> None:
+        self.remove_class("-entered")
 
     def compose(self) -> ComposeResult:
         with Horizontal(classes="field--row"):
@@ -107,16 +134,16 @@ class TextField(Field):
         hint: str = "",
         choices: Sequence[str] = (),
         takes_lines: bool = False,
-        suggester: Suggester | None = None,
+        check: Check | None = None,
     ) -> None:
-        super().__init__(wire, label, hint=hint)
+        super().__init__(wire, label, hint=hint, check=check)
         self._choices = tuple(choices)
         self._stem: str | None = None
         self.input = SafeInput(
             value,
             placeholder=placeholder,
             takes_lines=takes_lines,
-            suggester=suggester or (_Prefix(self._choices) if self._choices else None),
+            suggester=_Prefix(self._choices) if self._choices else None,
         )
         self.is_touched = False
         self._settled = value
@@ -137,6 +164,11 @@ class TextField(Field):
 
     def on_mount(self) -> None:
         self._show_choices()
+
+    def on_descendant_blur(self) -> None:
+        super().on_descendant_blur()
+        if self.is_touched:  # nobody is told about a field that was only passed
+            self.check()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -207,7 +239,7 @@ class Segments(Static, can_focus=True):
     DEFAULT_CSS = """
     Segments {
         width: 1fr; height: 1; padding: 0; background: $surface 0%;
-        &:focus { background: $primary 25%; }
+        &:focus { background: $em-cursor; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -239,8 +271,8 @@ class Segments(Static, can_focus=True):
         parts: list[Content | tuple[str, str]] = []
         for number, choice in enumerate(self._choices):
             is_chosen = number == self.chosen
-            parts.append(("● " if is_chosen else "○ ", "$success" if is_chosen else "$text-muted"))
-            parts.append(safe_text(choice, "bold" if is_chosen else "$text-muted"))
+            parts.append(("● " if is_chosen else "○ ", "$em-normal" if is_chosen else "$em-muted"))
+            parts.append(safe_text(choice, "bold" if is_chosen else "$em-muted"))
             parts.append(("   ", ""))
         return Content.assemble(" ", *parts)
 

@@ -39,8 +39,12 @@ class FilterBar(Horizontal):
     class Changed(Message):
         """The filter is `text` now."""
 
-        control: "FilterBar"
+        bar: "FilterBar"
         text: str
+
+        @property
+        def control(self) -> "FilterBar":
+            return self.bar
 
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, FilterBar.Changed)
@@ -49,13 +53,21 @@ class FilterBar(Horizontal):
     class Kept(Message):
         """The operator goes back to the list, with the filter on."""
 
-        control: "FilterBar"
+        bar: "FilterBar"
+
+        @property
+        def control(self) -> "FilterBar":
+            return self.bar
 
     @dataclass
     class Dropped(Message):
         """The operator wants no filter."""
 
-        control: "FilterBar"
+        bar: "FilterBar"
+
+        @property
+        def control(self) -> "FilterBar":
+            return self.bar
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from emtui.views import Feed
 from widgets.canvas import Canvas, make_strip
 from widgets.cells import Line, wrap
 from widgets.filter_bar import FilterBar
-from widgets.frame import HEAVY, ROUND, edge
+from widgets.frame import HEAVY, ROUND, edge, joined
 from widgets.palette import Part, palette_of
 from widgets.row_list import RowList
 from widgets.status import Status
@@ -56,6 +56,8 @@ class Pane(Vertical, Generic[T]):
     number: ClassVar[int] = 0
     heading: ClassVar[str] = ""
     is_filterable: ClassVar[bool] = False
+    shows_age: ClassVar[bool] = True
+    """Whether the top edge tells the age of what is shown, even when it is fresh."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 textual's name
         super().__init__(id=id, classes=classes)
@@ -98,10 +100,11 @@ class Pane(Vertical, Generic[T]):
         canvas = self.canvas
         if not isinstance(canvas, RowList) or not canvas.rows:
             return ()
-        parts = [Part(f"{canvas.cursor + 1:,} of {len(canvas.rows):,}", "faint")]
-        if canvas.marks:
-            parts = [Part(f"● {len(canvas.marks):,} marked", "mark"), Part(" · ", "faint"), *parts]
-        return tuple(parts)
+        marked: Line = (Part(f"● {len(canvas.marks):,} marked", "mark"),) if canvas.marks else ()
+        place: Line = ()
+        if self.has_pseudo_class("focus-within"):
+            place = (Part(f"{canvas.cursor + 1:,} of {len(canvas.rows):,}", "faint"),)
+        return joined([line for line in (marked, place) if line])
 
     def filter_changed(self, needle: str) -> None:
         """Show only what holds `needle` (in lower case), everything for an empty one."""
@@ -120,12 +123,12 @@ class Pane(Vertical, Generic[T]):
                 self.forget()
         elif old is None or not self.is_same(old, feed.value):
             self.accept(feed.value)
-        self.update_state()
+        self.refresh_state()
 
     def tick(self, now_utc: datetime, now_monotonic: float) -> None:
         """A second has passed."""
         self._now, self._monotonic = now_utc, now_monotonic
-        self.update_state()
+        self.refresh_state()
 
     def focus_body(self) -> None:
         """Put the focus into the pane."""
@@ -141,7 +144,7 @@ class Pane(Vertical, Generic[T]):
 
     # ------------------------------------------------------------------------------------------------ states
 
-    def update_state(self) -> None:
+    def refresh_state(self) -> None:
         """Bring placeholder and edges up to date; draw what changed."""
         if not self.is_mounted:
             return
@@ -167,7 +170,10 @@ class Pane(Vertical, Generic[T]):
             held = feed.is_held
             return ((Part("◎ held", "standby"),),) if held else ((Part("◎ ", "standby"), Part("loading…", "muted")),)
         if self.filter_text:
-            return ((Part(f"nothing matches {text.safe_str(self.filter_text, 40)!s}", "muted"),), _hint("esc", "clears"))
+            return (
+                (Part(f"nothing matches {text.safe_str(self.filter_text, 40)!s}", "muted"),),
+                _hint("esc", "clears"),
+            )
         headline, hint = self.empty_text()
         key, _, words = hint.partition(" ")
         return ((Part(headline, "muted"),), *((_hint(key, words),) if hint else ()))
@@ -182,7 +188,7 @@ class Pane(Vertical, Generic[T]):
     def _top(self) -> tuple[Line, ...]:
         feed = self._feed
         pieces = list(self.facts(feed.value)) if feed.value is not None else []
-        if feed.at is not None and feed.value is not None:
+        if feed.at is not None and feed.value is not None and (self.shows_age or feed.error):
             seconds = text.age((self.now - feed.at).total_seconds())
             pieces.append((Part(f"■ {seconds}", "caution"),) if feed.error else (Part(seconds, "muted"),))
         if feed.is_held:
@@ -197,7 +203,11 @@ class Pane(Vertical, Generic[T]):
         if feed.value is not None and feed.error:
             retry = self._retry_text()
             words = text.safe_str(feed.error, 200)
-            stale = (Part("■ ", "caution"), *((Part(f"{retry} · ", "caution"),) if retry else ()), Part(words, "caution"))
+            stale = (
+                Part("■ ", "caution"),
+                *((Part(f"{retry} · ", "caution"),) if retry else ()),
+                Part(words, "caution"),
+            )
         return stale, self.footnote()
 
     # ----------------------------------------------------------------------------------------------- drawing
@@ -240,10 +250,10 @@ class Pane(Vertical, Generic[T]):
 
     def on_resize(self, event: Resize) -> None:
         del event
-        self.update_state()
+        self.refresh_state()
 
     def on_mount(self) -> None:
-        self.update_state()
+        self.refresh_state()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         del event
@@ -255,11 +265,11 @@ class Pane(Vertical, Generic[T]):
 
     def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
         event.stop()
-        self.update_state()
+        self.refresh_state()
 
     def on_row_list_marked(self, event: RowList.Marked) -> None:
         event.stop()
-        self.update_state()
+        self.refresh_state()
 
     # ------------------------------------------------------------------------------------------------ filter
 
@@ -289,7 +299,7 @@ class Pane(Vertical, Generic[T]):
         if needle != self.filter_text:
             self.filter_text = needle
             self.filter_changed(needle.casefold())
-            self.update_state()
+            self.refresh_state()
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
         event.stop()

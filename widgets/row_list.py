@@ -53,8 +53,12 @@ class RowList(Canvas, Generic[R], can_focus=True):
     class Highlighted(Message):
         """The cursor came to another row, or to none (`key` is None)."""
 
-        control: "RowList[Any]"
+        row_list: "RowList[Any]"
         key: Hashable
+
+        @property
+        def control(self) -> "RowList[Any]":
+            return self.row_list
 
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, RowList.Highlighted) and message.control is self.control
@@ -63,16 +67,24 @@ class RowList(Canvas, Generic[R], can_focus=True):
     class Opened(Message):
         """The operator pressed enter on a row, or clicked it twice."""
 
-        control: "RowList[Any]"
+        row_list: "RowList[Any]"
         key: Hashable
         row: Any
+
+        @property
+        def control(self) -> "RowList[Any]":
+            return self.row_list
 
     @dataclass
     class Marked(Message):
         """The marks changed."""
 
-        control: "RowList[Any]"
+        row_list: "RowList[Any]"
         marks: Set[Hashable]
+
+        @property
+        def control(self) -> "RowList[Any]":
+            return self.row_list
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 textual's name
         super().__init__(id=id, classes=classes)
@@ -98,6 +110,7 @@ class RowList(Canvas, Generic[R], can_focus=True):
 
     def clicked(self, row: R, x: int) -> bool:
         """A click at cell `x` of a row. True: it is dealt with and opens nothing."""
+        del row
         if self.is_markable and x < MARK_WIDTH:
             self.action_mark()
             return True
@@ -118,7 +131,7 @@ class RowList(Canvas, Generic[R], can_focus=True):
         # What the operator looks at stays where it is on the screen.
         moved = self._cursor - old_index
         if moved and self.scroll_offset.y:
-            self.scroll_to(y=self.scroll_offset.y + moved, animate=False)
+            self.scroll_to(y=self.scroll_offset.y + moved, animate=False, force=True)
         self._show_cursor()
         self._tell()
 
@@ -184,10 +197,11 @@ class RowList(Canvas, Generic[R], can_focus=True):
         if height <= 0:
             return
         top = self.scroll_offset.y
+        # Forced, since right after `set_rows` the scroll bar is not there yet.
         if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False)
+            self.scroll_to(y=self._cursor, animate=False, force=True)
         elif self._cursor >= top + height:
-            self.scroll_to(y=self._cursor - height + 1, animate=False)
+            self.scroll_to(y=self._cursor - height + 1, animate=False, force=True)
 
     def _tell(self) -> None:
         key = self.cursor_key

@@ -68,9 +68,9 @@ class SafeInput(Input):
     DEFAULT_CSS = """
     SafeInput {
         width: 1fr; height: 1; border: none; padding: 0 1; background: $surface;
-        &:focus { border: none; background: $primary 25%; background-tint: $foreground 0%; }
-        &.-wrong, &.-wrong:focus { border: none; background: $error 25%; }
-        &:disabled { color: $text-muted; }
+        &:focus { border: none; background: $em-cursor; background-tint: $foreground 0%; }
+        &.-wrong, &.-wrong:focus { border: none; background: $em-alert; }
+        &:disabled { color: $em-muted; }
     }
     """
 
@@ -97,7 +97,13 @@ class SafeInput(Input):
             return self.input
 
     def __init__(
-        self, value: str = "", *, placeholder: str = "", takes_lines: bool = False, suggester: Suggester | None = None
+        self,
+        value: str = "",
+        *,
+        placeholder: str = "",
+        takes_lines: bool = False,
+        suggester: Suggester | None = None,
+        id: str | None = None,  # noqa: A002  # textual's name for it
     ) -> None:
         super().__init__(
             value[:FIELD_LIMIT],
@@ -107,6 +113,7 @@ class SafeInput(Input):
             select_on_focus=False,
             compact=True,
             suggester=suggester,
+            id=id,
         )
         self.cursor_blink = False
         self._takes_lines = takes_lines

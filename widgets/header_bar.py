@@ -1,0 +1,145 @@
+"""The top line: who, where, how the links are, and what time it is."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from rich.cells import cell_len
+from textual.strip import Strip
+from textual.widget import Widget
+
+from emtui import text
+from emtui.models import EndpointInfo
+from emtui.views import LinkHealth
+from widgets.canvas import make_strip
+from widgets.cells import cut, width_of
+from widgets.palette import Part, palette_of
+from widgets.status import link_status
+
+_GAP = 3
+
+
+def round_trip(seconds: float) -> str:
+    """`4 ms`, `1.2 s`."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
+
+
+class HeaderBar(Widget):
+    """` emtui  client1@local·sandbox   EM ● 4 ms   GRID ● 2 ms          2026-325  2026-11-21T20:47:13Z`
+
+    `show_endpoint(info)`, `show_health(health)`, `show_banners(banners)` and `tick(now)` give it what it shows; each
+    draws it again only if that changed. What is needed least goes first where it is narrow.
+    """
+
+    DEFAULT_CSS = """
+    HeaderBar { height: 1; background: $panel; }
+    """
+
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 textual's name
+        super().__init__(id=id, classes=classes)
+        self._endpoint: EndpointInfo | None = None
+        self._health: dict[str, LinkHealth] = {}
+        self._banners: tuple[str, ...] = ()
+        self._now: datetime | None = None
+
+    def show_endpoint(self, info: EndpointInfo) -> None:
+        """Who answers."""
+        if info != self._endpoint:
+            self._endpoint = info
+            self.refresh()
+
+    def show_health(self, health: LinkHealth) -> None:
+        """How the link to the EM, or to the Grid Node, is."""
+        if health != self._health.get(health.endpoint):
+            self._health[health.endpoint] = health
+            self.refresh()
+
+    def show_banners(self, banners: tuple[str, ...]) -> None:
+        """What must not be overlooked: `READ-ONLY`, `SIMULATED: nothing is executed`. Up to its colon a banner
+        stays, what follows goes where it is narrow."""
+        if banners != self._banners:
+            self._banners = banners
+            self.refresh()
+
+    def tick(self, now_utc: datetime) -> None:
+        """A second has passed."""
+        if self._now is None or text.timestamp(now_utc) != text.timestamp(self._now):
+            self._now = now_utc
+            self.refresh()
+
+    # ------------------------------------------------------------------------------------------------- drawing
+
+    def render_line(self, y: int) -> Strip:
+        del y
+        width = self.size.width
+        return make_strip(self._fitting(width), width, palette_of(self.app), self.visual_style.rich_style)
+
+    def _fitting(self, width: int) -> list[Part]:
+        now = self._now or datetime.now(UTC)
+        day = f"{text.day_of_year(now)}  "
+        # From all of it to the least of it: which name, banners, chips and clock.
+        for has_name, has_long_banners, has_times, has_host, clock in (
+            (True, True, True, True, day + text.timestamp(now)),
+            (True, True, True, True, text.timestamp(now)),
+            (True, True, True, True, text.clock(now)),
+            (True, True, False, True, text.clock(now)),
+            (True, False, False, True, text.clock(now)),
+            (False, False, False, True, text.clock(now)),
+            (False, False, False, False, text.clock(now)),
+            (False, False, False, False, ""),
+        ):
+            parts = [
+                *([Part(" emtui ", "key")] if has_name else []),
+                *self._who(has_host=has_host),
+                *self._chips(has_times=has_times),
+                *self._banner_parts(is_long=has_long_banners),
+            ]
+            room = width - width_of(parts) - cell_len(clock) - 1
+            if room >= (_GAP if clock else 0):
+                break
+        return [*parts, Part(" " * max(0, room)), *self._clock_parts(clock, day), Part(" ")]
+
+    def _clock_parts(self, clock: str, day: str) -> list[Part]:
+        if clock.startswith(day):
+            return [Part(day, "muted"), Part(clock[len(day) :], "strong")]
+        return [Part(clock, "strong")]
+
+    def _who(self, *, has_host: bool) -> list[Part]:
+        info = self._endpoint
+        if info is None:
+            return []
+        user = cut(text.safe_str(info.user, 64), 24)
+        parts = [Part(f" {user}", "strong")]
+        if has_host:
+            parts.append(Part(f"@{cut(text.safe_str(info.label, 128), 32)}", "text"))
+            if info.engine:
+                parts.append(Part(f"·{cut(text.safe_str(info.engine, 32), 16)}", "muted"))
+        return parts
+
+    def _chips(self, *, has_times: bool) -> list[Part]:
+        parts: list[Part] = []
+        for name, label in (("em", "EM"), ("grid", "GRID")):
+            health = self._health.get(name)
+            status = link_status(health)
+            parts += [Part(" " * (_GAP if has_times else 2)), Part(f"{label} ", "muted"), Part(status.sign, status)]
+            if has_times and health is not None:
+                parts.append(Part(f" {_chip_words(health)}", "text"))
+        return parts
+
+    def _banner_parts(self, *, is_long: bool) -> list[Part]:
+        parts: list[Part] = []
+        shorten: Callable[[str], str] = (lambda banner: banner) if is_long else (lambda banner: banner.split(":")[0])
+        for banner in self._banners:
+            parts += [Part("  "), Part(f" {text.safe_str(shorten(banner), 80)} ", "banner-caution")]
+        return parts
+
+
+def _chip_words(health: LinkHealth) -> str:
+    if health.is_held:
+        return "held"
+    if health.error:
+        return "no answer"
+    if health.round_trip_s is not None:
+        return round_trip(health.round_trip_s)
+    return "up" if health.is_connected else "…"
