@@ -29,9 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"emtui {__version__}")
     options = parser.parse_args(arguments)
-    if not (sys.stdout.isatty() and sys.stdin.isatty()):
-        print("emtui: the console needs a terminal; stdin or stdout is not one", file=sys.stderr)  # noqa: T201
-        return USAGE_EXIT
+    # The console is drawn on stderr and reads stdin; a stdout that is not a terminal means that a script runs this.
+    for name, stream in (("stdin", sys.stdin), ("stdout", sys.stdout), ("stderr", sys.stderr)):
+        if not stream.isatty():
+            print(f"emtui: the console needs a terminal, and {name} is not one", file=sys.stderr)  # noqa: T201
+            return USAGE_EXIT
     from emtui.app import run_console
     from emtui.session import Profile, default_workspace
 

@@ -53,6 +53,7 @@ class Poller(Generic[T]):
         self._key, self._link, self._call, self._show = key, link, call, show
         self._now = asyncio.Event()
         self._patience = Patience(first_s=1.0, longest_s=30.0)
+        self._took_s = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -78,21 +79,22 @@ class Poller(Generic[T]):
         failures = 0
         while True:
             began = time.monotonic()
-            wait_s = self.interval_s
             try:
                 value = await self._link.poll(self._key, self._timed)
             except Locked:
-                pass  # somebody else's request is at work; the next poll is soon enough
+                await self._pause(self.interval_s)  # somebody else's request is at work; the next poll is soon enough
             except EmtuiError as error:
                 failures += 1
-                wait_s = max(wait_s, self._patience.wait_s(failures))
+                wait_s = max(self.interval_s, self._patience.wait_s(failures))
                 retry_at = time.monotonic() + wait_s
                 self._put(replace(self.feed, error=error.message, remedy=error.remedy, retry_at=retry_at))
+                await self._pause(wait_s)
             else:
                 failures = 0
+                # The one who is shown the value may change the interval because of it.
                 self._put(Feed(value, datetime.now(UTC), is_held=self.feed.is_held))
-                wait_s = min(_LONGEST_INTERVAL_S, max(wait_s, self._took_s / _LARGEST_SHARE))
-            await self._pause(wait_s - (time.monotonic() - began) if failures == 0 else wait_s)
+                wait_s = min(_LONGEST_INTERVAL_S, max(self.interval_s, self._took_s / _LARGEST_SHARE))
+                await self._pause(wait_s - (time.monotonic() - began))
 
     async def _timed(self) -> T:
         # From within the link's queue: the wait for other requests is not this one's cost.
@@ -101,8 +103,6 @@ class Poller(Generic[T]):
             return await self._call()
         finally:
             self._took_s = time.monotonic() - began
-
-    _took_s = 0.0
 
     async def _pause(self, seconds: float) -> None:
         while True:
