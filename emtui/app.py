@@ -19,8 +19,9 @@ from emtui.commands import REGISTRY
 from emtui.errors import EmtuiError
 from emtui.screens.asking import NothingChosen, dialog_for
 from emtui.screens.main import MainScreen
-from emtui.text import safe_str
+from emtui.text import count, safe_str
 from emtui.theming import line_filters, register_themes, theme_names, variable_defaults
+from emtui.views import Stage
 from widgets.activity_pane import ActivityPane
 from widgets.files_pane import FilesPane
 from widgets.grid_pane import GridPane
@@ -118,9 +119,25 @@ class EmtuiApp(App[None]):
             self.exit(return_code=exit_code)
 
     def action_leave(self) -> None:
-        self.leave()
+        """Leave, after a question where commands have not ended."""
+        self.run_worker(self._leave_after_asking(), name="leave", group="dialog", exclusive=True)
 
     async def action_quit(self) -> None:
+        self.action_leave()
+
+    async def _leave_after_asking(self) -> None:
+        unfinished = self.conductor.at_work if self.conductor is not None else []
+        if unfinished:
+            from emtui.screens.confirm import ConfirmDialog, Question
+
+            question = Question(
+                f"Quit with {count(len(unfinished), 'command')} unfinished?",
+                "Quit",
+                tuple(state.title for state in unfinished),
+                "What is at work is broken off, what waits is never sent. Pods go on.",
+            )
+            if not await self.push_screen_wait(ConfirmDialog(question)):
+                return
         self.leave()
 
     def _show_session(self, session: "Session") -> None:
@@ -160,7 +177,7 @@ class EmtuiApp(App[None]):
         conductor = self.conductor
         match event.what:
             case "quit":
-                self.leave()
+                self.action_leave()
             case "help":
                 self._show_help()
             case "copy":
@@ -177,6 +194,29 @@ class EmtuiApp(App[None]):
     def _cancel(self, event: ActivityPane.CancelWished) -> None:
         if self.conductor is not None:
             self.conductor.cancel(event.command_id)
+
+    @on(ActivityPane.AgainWished)
+    def _again(self, event: ActivityPane.AgainWished) -> None:
+        self.run_worker(self._do_again(event.command_id), name="again", group="dialog", exclusive=True)
+
+    async def _do_again(self, number: int) -> None:
+        """Look first whether an unknown command was done; then ask; then do it as a new command."""
+        from emtui.screens.confirm import ConfirmDialog, Question
+
+        if self.conductor is None:
+            return
+        state = await self.conductor.look_into(number)
+        command = self.conductor.command(number)
+        if command is None:
+            self.main.say("The journal does not know enough of it to do it again.")
+            return
+        is_unknown = state is not None and state.stage is Stage.UNKNOWN
+        consequence = (
+            "It may have been done already: it would then be done twice." if is_unknown else "It is a new command."
+        )
+        question = Question("Do it again?", "Do it again", (command.describe(),), consequence)
+        if await self.push_screen_wait(ConfirmDialog(question)) and self.conductor is not None:
+            await self.conductor.submit(command)
 
     def _show_help(self) -> None:
         from emtui.screens.help import HelpScreen
@@ -236,7 +276,7 @@ class EmtuiApp(App[None]):
         yield SystemCommand("Help", "The keys that work here  [?]", self._show_help)
         for theme in theme_names():
             yield SystemCommand(f"Theme: {theme}", "Change the colours", partial(setattr, self, "theme", theme))
-        yield SystemCommand("Quit", "Close the console; pods go on  [q]", self.leave)
+        yield SystemCommand("Quit", "Close the console; pods go on  [q]", self.action_leave)
 
 
 def _import_what_takes_time() -> "tuple[ModuleType, ModuleType]":

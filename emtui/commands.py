@@ -58,7 +58,10 @@ class Command:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The inverse of `to_json`. Raises ValueError or TypeError for anything else."""
-        return cls(**cls._restore(json.loads(text)))
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise TypeError(f"not the fields of a command: {type(values).__name__}")
+        return cls(**cls._restore(values))
 
     @classmethod
     def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:

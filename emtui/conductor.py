@@ -40,6 +40,7 @@ class Conductor:
         self.session = session
         self._screen = screen
         self._commands: dict[int, Command] = {}
+        self._awaited: set[int] = set()
         last_run = session.journal.last("run")
         asked = last_run.command if last_run is not None else None
         self._pod_watch = PodWatch(
@@ -68,6 +69,7 @@ class Conductor:
         """Show what the journal remembers, take over what was left behind, and begin to poll."""
         recalled = await asyncio.to_thread(self.session.journal.recent, _RECALLED)
         self._screen.activity.show_commands([recall(entry) for entry in recalled if entry.stage.is_final])
+        self._commands |= {entry.id: entry.command for entry in recalled if entry.command is not None}
         await adopt_left_behind(self.session)
         for poller in self.pollers.values():
             poller.start()
@@ -86,6 +88,27 @@ class Conductor:
             self._screen.say(error.message, remedy=error.remedy, is_failure=True)
             return
         self._commands[number] = command
+        self._awaited.add(number)
+
+    async def look_into(self, number: int) -> CommandState | None:
+        """Find out anew how an unknown command has ended. None if it cannot be told what it was."""
+        command = self._commands.get(number)
+        if command is None:
+            return None
+        link = self.session.link(command)
+        if number in link.states and link.states[number].stage is Stage.UNKNOWN:
+            await link.look_into(number, command)
+        return link.states.get(number)
+
+    def command(self, number: int) -> Command | None:
+        """A command of Activity, to be done again. None where the journal cannot restore it."""
+        return self._commands.get(number)
+
+    @property
+    def at_work(self) -> list[CommandState]:
+        """The commands that have not ended."""
+        links = (self.session.em, self.session.grid)
+        return [state for link in links for state in link.states.values() if not state.stage.is_final]
 
     def cancel(self, number: int) -> bool:
         """Stop a command that is queued or at work."""
@@ -133,12 +156,14 @@ class Conductor:
         self._screen.activity.update_command(state)
         if not state.stage.is_final or state.acknowledged:
             return
-        command = self._commands.pop(state.id, None)
+        command = self._commands.get(state.id)
+        is_awaited = state.id in self._awaited
+        self._awaited.discard(state.id)
         if state.stage is Stage.COMPLETE and isinstance(command, RunPod):
             self._pod_watch.asked(command, state.asked_at)
         for pane in _CHANGES.get(state.name, ()):
             self.pollers[pane].refresh()
-        if command is not None or state.stage is not Stage.COMPLETE:
+        if is_awaited or state.stage is not Stage.COMPLETE:
             self._announce(state)
 
     def _announce(self, state: CommandState) -> None:

@@ -272,7 +272,7 @@ def _prune(db: sqlite3.Connection) -> None:
 def _entry(row: sqlite3.Row) -> Entry:
     command = None
     # What restore() and a changed dataclass raise for a command of another version. pydantic's error is a ValueError.
-    with suppress(KeyError, ValueError, TypeError, AttributeError):
+    with suppress(KeyError, ValueError, TypeError):
         command = restore(row["name"], row["data"])
     return Entry(
         id=row["id"],

@@ -138,6 +138,10 @@ def _loose_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+# More than any disk; Python refuses to read thousands of digits.
+_MOST_SIZE_DIGITS = 20
+
+
 class Image(Frozen):
     """An item of the image list (EM API §7, whose items are not specified: strings and objects are accepted).
 
@@ -162,6 +166,8 @@ class Image(Frozen):
             if colon and "/" not in tag:
                 return {"repository": repository, "tag": tag}
             return {"repository": value}
+        if isinstance(value, Mapping):
+            return {key: item for key, item in value.items() if item is not None}
         return value
 
     @property
@@ -170,7 +176,8 @@ class Image(Frozen):
 
     @property
     def size_bytes(self) -> int | None:
-        return int(self.size) if self.size.isascii() and self.size.isdigit() else None
+        is_number = self.size.isascii() and self.size.isdigit() and len(self.size) <= _MOST_SIZE_DIGITS
+        return int(self.size) if is_number else None
 
 
 # ------------------------------------------------------------------------------------------------------ pods
@@ -220,7 +227,7 @@ class PodState(Frozen):
 class PodStatus(Frozen):
     """The `data` of a status answer (EM API §9). On the wire an empty `state` means that nothing ever ran."""
 
-    state: PodState = PodState()
+    state: Annotated[PodState, BeforeValidator(lambda value: {} if value is None else value)] = PodState()
 
     def to_wire(self) -> dict[str, Any]:
         """The specification's shape: only what is set, names in camel case, times as `…Z`."""

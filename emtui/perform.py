@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import singledispatch
+from functools import partial, singledispatch
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -120,7 +120,7 @@ async def _downlink(command: Downlink, backends: Backends, courier: Courier) -> 
     for path, _, target in wanted:
         await asyncio.to_thread(_make_folder, target.parent)
         sha256 = await courier.request(
-            _bind(_fetch, lambda path=path: backends.em.downlink(path), target, command.overwrite, courier),
+            _bind(_fetch, partial(backends.em.downlink, path), target, command.overwrite, courier),
             changes=False,
         )
     done = f"{text.count(len(wanted), 'file')}, {text.size(size_bytes)}, sha256 OK"
@@ -241,7 +241,7 @@ async def _get_model(command: GetModel, backends: Backends, courier: Courier) ->
     sizes = await courier.request(backends.grid.model_sizes, changes=False)
     courier.expect(sizes.get(command.model_id))
     await courier.request(
-        _bind(_fetch, lambda: backends.grid.get_model(command.model_id), target, command.overwrite, courier),
+        _bind(_fetch, partial(backends.grid.get_model, command.model_id), target, command.overwrite, courier),
         changes=False,
     )
     size_bytes = (await asyncio.to_thread(target.stat)).st_size

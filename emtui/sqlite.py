@@ -74,7 +74,12 @@ class Database:
 
     def _take(self, migrations: Sequence[str], application_id: int) -> None:
         """Make sure that the file is ours, and bring it to the present schema."""
-        if self._version(migrations, application_id) == len(migrations):
+        self._db.execute("BEGIN")  # one look: another process may be making the file
+        try:
+            version = self._version(migrations, application_id)
+        finally:
+            self._db.execute("ROLLBACK")
+        if version == len(migrations):
             return
         # Asked again inside the transaction: another process may have been quicker.
         with self.change():

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from textual.content import Content
 
 _ESCAPED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_COMBINING_CATEGORIES = frozenset({"Mn", "Me"})
 _NAMED_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 # No script needs more marks on one letter; a stack of them would draw over the lines above and below.
@@ -49,8 +50,9 @@ def safe_str(foreign: object, limit: int = DEFAULT_LIMIT) -> str:
     shown: list[str] = []
     marks = 0
     for character in text:
-        marks = marks + 1 if unicodedata.combining(character) else 0
-        if unicodedata.category(character) in _ESCAPED_CATEGORIES or marks > _MOST_COMBINING_MARKS:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category in _COMBINING_CATEGORIES else 0
+        if category in _ESCAPED_CATEGORIES or marks > _MOST_COMBINING_MARKS:
             shown.append(_escape(character))
         else:
             shown.append(character)
@@ -66,6 +68,7 @@ def safe_text(foreign: object, style: str = "", limit: int = DEFAULT_LIMIT) -> "
 
 # ---------------------------------------------------------------------------------------------------- numbers
 
+_MOST_SECONDS = 1e11  # three thousand years
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -88,30 +91,43 @@ def rate(bytes_s: float) -> str:
     return f"{size(bytes_s)}/s"
 
 
+def _utc(moment: datetime) -> datetime:
+    """`moment` in UTC. A foreign time at the very edge of the calendar has none: its digits are then taken as UTC."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return moment.replace(tzinfo=UTC)
+
+
 def clock(moment: datetime) -> str:
     """`20:47:13Z`."""
-    return moment.astimezone(UTC).strftime("%H:%M:%SZ")
+    return _utc(moment).strftime("%H:%M:%SZ")
 
 
 def timestamp(moment: datetime) -> str:
     """`2026-11-21T20:47:13Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def day_of_year(moment: datetime) -> str:
     """`2026-325`."""
-    return moment.astimezone(UTC).strftime("%Y-%j")
+    return _utc(moment).strftime("%Y-%j")
 
 
 def short_date(moment: datetime, now: datetime) -> str:
     """For a narrow column: `11-20 13:43` within the year, else `2024-11-20`."""
-    utc = moment.astimezone(UTC)
-    return utc.strftime("%m-%d %H:%M") if utc.year == now.astimezone(UTC).year else utc.strftime("%Y-%m-%d ")
+    utc = _utc(moment)
+    return utc.strftime("%m-%d %H:%M") if utc.year == _utc(now).year else utc.strftime("%Y-%m-%d ")
+
+
+def _whole(seconds: float) -> int:
+    """Whole seconds from 0 up to what a column can hold; NaN is 0."""
+    return int(min(max(0.0, seconds), _MOST_SECONDS))
 
 
 def duration(seconds: float) -> str:
     """`00:12:04`, with days in front where there are any: `2d 03:00:00`."""
-    whole = max(0, int(seconds))
+    whole = _whole(seconds)
     days, rest = divmod(whole, 86_400)
     text = f"{rest // 3600:02d}:{rest % 3600 // 60:02d}:{rest % 60:02d}"
     return f"{days}d {text}" if days else text
@@ -124,7 +140,7 @@ def countdown(seconds: float) -> str:
 
 def age(seconds: float) -> str:
     """How old something is, as short as it can be said: `2 s`, `4 min`, `3 h`, `12 d`."""
-    whole = max(0, int(seconds))
+    whole = _whole(seconds)
     if whole < 100:
         return f"{whole} s"
     if whole < 6_000:

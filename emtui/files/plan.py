@@ -88,7 +88,7 @@ class _Found:
             raise BadRequest(
                 f"{source.path}: {source.size_bytes:,} bytes; one uplink carries {MAX_UPLINK_BYTES:,} at most",
                 code="MAX_UPLINK_SIZE_EXCEEDED",
-                remedy="Split it into parts (split -b 400M FILE PART.), uplink them, and join them in the pod with cat.",
+                remedy="Split it (split -b 400M FILE PART.), uplink the parts, and join them in the pod with cat.",
             )
         if not os.access(source.path, os.R_OK):
             raise disk_problem(PermissionError(13, "Permission denied"), source.path)

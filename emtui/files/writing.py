@@ -1,6 +1,5 @@
 """The one way by which a file comes onto the operator's disk: verified and whole under its name, or not at all."""
 
-import ctypes
 import errno
 import hashlib
 import os
@@ -112,8 +111,10 @@ class _Part:
         self._path, self._fd = path, fd
         # The umask cannot be asked for without being changed for all threads; a new file shows it.
         self._mode = stat.S_IMODE(os.fstat(fd).st_mode)
-        path.chmod(0o600)
-        _mark(fd)
+        with suppress(PermissionError):  # a disk without rights
+            path.chmod(0o600)
+        with suppress(OSError):  # a disk without marks: nobody will sweep there
+            _mark(fd, wait=True)
         if os.fstat(fd).st_nlink == 0:  # swept by another emtui before it was marked
             os.close(fd)
             self._path, self._fd = None, -1
@@ -132,7 +133,8 @@ class _Part:
         if self._path is None:
             raise AssertionError("open() comes first")
         try:
-            self._path.chmod(self._mode)
+            with suppress(PermissionError):
+                self._path.chmod(self._mode)
             os.fsync(self._fd)
             fd, self._fd = self._fd, -1
             os.close(fd)  # its error counts: it may be the only word of a lost write
@@ -202,6 +204,8 @@ def _give_new_name(path: Path, target: Path) -> None:
 
 def _rename_noreplace(path: Path, target: Path) -> None:
     """Linux's renameat2 with RENAME_NOREPLACE. Raises OSError, ENOSYS where the system does not have it."""
+    import ctypes  # costs time, and is seldom needed
+
     library = ctypes.CDLL(None, use_errno=True)
     if not hasattr(library, "renameat2"):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
@@ -233,10 +237,10 @@ def _sweep(target: Path) -> None:
                 os.close(fd)
 
 
-def _mark(fd: int) -> None:
+def _mark(fd: int, *, wait: bool = False) -> None:
     """Mark a file as being written, until it is closed or its process ends. BlockingIOError: another one does."""
     if sys.platform == "win32":
         return
     import fcntl  # Windows has none
 
-    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,8 +1,8 @@
 """The last step of an uplink: staged files are moved to their final names, all or none.
 
-A batch is a folder of `staging/`: the files `0`, `1`, … whole and synced. Before the first of several files is moved
-a plan is written beside them. Killed after that, the next start carries the plan out; killed before it, the next start
-drops the batch. Blocks.
+A batch is a folder of `staging/`: the files `0`, `1`, … whole and synced. Where more than one step follows (several
+files, or folders to be made), a plan is written beside them first. Killed after that, the next start carries the plan
+out; killed before it, the next start drops the batch. Blocks.
 """
 
 import contextlib
@@ -41,14 +41,14 @@ def commit(batch: DirHandle, volume: DirHandle, parts: tuple[str, ...], names: l
     Raises OSError, and:
         BadRequest, Forbidden: as `check_target`.
     """
+    check_target(volume, parts, names)
     made: list[tuple[str, ...]] = []
     moved: list[int] = []
     is_many = len(names) > 1
+    if is_many or not _exists(volume, parts):
+        _write_plan(batch, parts, names)
     try:
         with _open_target(volume, parts, made) as target:
-            _refuse_folders(target, names)
-            if is_many:
-                _write_plan(batch, parts, names)
             try:
                 for index, name in enumerate(names):
                     if is_many:
@@ -68,8 +68,8 @@ def finish_batches(staging: DirHandle, volume: DirHandle) -> None:
     """Carry out the plans that a killed emtui has left in `staging/`. Raises OSError."""
     for entry in list(staging.scan()):
         if entry.name.startswith(_BATCH_PREFIX) and entry.type == "directory":
-            # What is in the way now was put there after the kill, and is the newer one: the rest of the plan is void.
-            with contextlib.suppress(EmtuiError, FileNotFoundError), staging.open_dir((entry.name,)) as batch:
+            # Without a plan nothing was accepted; where a file or a link is in the way of a folder, it stays.
+            with contextlib.suppress(EmtuiError), staging.open_dir((entry.name,)) as batch:
                 _finish(batch, volume)
 
 
@@ -77,11 +77,20 @@ def _finish(batch: DirHandle, volume: DirHandle) -> None:
     fd = batch.open_file((_PLAN,))
     with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
         plan = json.loads(file.read())
-    with volume.open_dir(tuple(plan["parts"])) as target:
+    with _open_target(volume, tuple(plan["parts"]), []) as target:
         for index, name in enumerate(plan["names"]):
-            with contextlib.suppress(FileNotFoundError):  # moved before the kill
+            # Moved before the kill, or something is in the way now: that was put there later, and stays.
+            with contextlib.suppress(OSError):
                 batch.rename_to(str(index), target, name)
         target.sync()
+
+
+def _exists(volume: DirHandle, parts: tuple[str, ...]) -> bool:
+    try:
+        volume.open_dir(parts).close()
+    except NotFound:
+        return False
+    return True
 
 
 def _write_plan(batch: DirHandle, parts: tuple[str, ...], names: list[str]) -> None:

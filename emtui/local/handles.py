@@ -54,7 +54,9 @@ def _encoded(part: str, what: str) -> bytes:
     try:
         return os.fsencode(part)
     except UnicodeEncodeError:
-        raise BadRequest(f"{what}: a lone surrogate stands for no byte", remedy="Give the name as it is listed.") from None
+        raise BadRequest(
+            f"{what}: a lone surrogate stands for no byte", remedy="Give the name as it is listed."
+        ) from None
 
 
 def _decoded(part: str) -> str:
@@ -175,14 +177,15 @@ class DirHandle:
         except OSError as error:
             if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                 raise
-        if self._is_link(name):
+        if self._is_swapped_or_link(name):
             raise Forbidden(f"a link is never followed: {name}", remedy="Replace it by a real folder.")
         raise BadRequest(f"not a folder: {name}")
 
-    def _is_link(self, name: str) -> bool:
+    def _is_swapped_or_link(self, name: str) -> bool:
+        """Of what could not be opened as a folder: a folder by now was a link a moment ago."""
         with contextlib.suppress(FileNotFoundError):
-            return stat.S_ISLNK(self.lstat(name).st_mode)
-        return False
+            return entry_type(self.lstat(name).st_mode) in ("link", "directory")
+        return True
 
     def open_file(self, parts: tuple[str, ...]) -> int:
         """A descriptor of a regular file below, for reading. It never blocks and never follows a link.

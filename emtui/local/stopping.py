@@ -5,15 +5,15 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
 
 from emtui.errors import LocalProblem
 
 R = TypeVar("R")
 
 
-class StopRequested(Exception):  # noqa: N818 - named after what happened, as the error family is
+class StopRequested(Exception):
     """The caller was cancelled; raised by the work itself, seen by nobody."""
 
 
@@ -35,14 +35,20 @@ class Stop:
 async def stoppable(work: Callable[[Stop], R]) -> R:
     """Run `work` in a thread. When the caller is cancelled, `Stop` is set, and the thread's end is waited for."""
     stop = Stop()
-    running = asyncio.ensure_future(asyncio.to_thread(work, stop))
+    return await to_end(asyncio.to_thread(work, stop), stop.set)
+
+
+async def to_end(work: Coroutine[Any, Any, R], on_cancel: Callable[[], None] | None = None) -> R:
+    """Await `work` to its end, also where the caller is cancelled meanwhile: that is raised afterwards."""
+    running = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not running.done():
         try:
             await asyncio.wait((running,))
         except asyncio.CancelledError as error:
-            stop.set()
             cancelled = error
+            if on_cancel is not None:
+                on_cancel()
     if cancelled is not None:
         running.exception()  # looked at, so that asyncio does not report it as forgotten
         raise cancelled

@@ -47,6 +47,11 @@ class _OpenFile:
         """At most `CHUNK_BYTES`, and nothing beyond the size that the file had at first. Blocks."""
         return os.pread(self._fd, min(CHUNK_BYTES, self.size_bytes - offset), offset)
 
+    def _read_into(self, digest: "hashlib._Hash", offset: int) -> bytes:
+        data = self.read(offset)
+        digest.update(data)
+        return data
+
     def check(self) -> None:
         if _identity(os.fstat(self._fd)) != self._before:
             raise self.changed()
@@ -62,11 +67,10 @@ class _OpenFile:
         offset = 0
         with disk_errors("downlink"):
             while offset < self.size_bytes:
-                data = await in_thread(self.read, offset)
+                data = await in_thread(self._read_into, digest, offset)
                 if not data:
                     raise self.changed()
                 offset += len(data)
-                await in_thread(digest.update, data)
                 yield data
             await in_thread(self.check)
         if digest.hexdigest() != promised:
@@ -140,9 +144,7 @@ def _delete(staging: DirHandle, volume: DirHandle, parts: tuple[str, ...]) -> No
             _move_out(parent, parts[-1], staging, moved)
             parent.sync()
     except (NotFound, FileNotFoundError):
-        raise BadRequest(
-            f"no such file or folder: {shown}", remedy="Refresh the list and choose again."
-        ) from None
+        raise BadRequest(f"no such file or folder: {shown}", remedy="Refresh the list and choose again.") from None
     except OSError as error:
         raise BadRequest(f"File delete failed: {shown}: {os.strerror(error.errno or 0)}") from error
     with contextlib.suppress(OSError):  # it is out of the volume; what is left of it goes at the next start

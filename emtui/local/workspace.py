@@ -14,11 +14,25 @@ import os
 from pathlib import Path
 
 from emtui.errors import WorkspaceProblem
+from emtui.local.commit import finish_batches
 from emtui.local.handles import DirHandle
 from emtui.local.store import Store
 
 _FOLDERS = ("volume", "blobs", "blobs/images", "blobs/pods", "blobs/models", "staging")
-_OURS = frozenset({"volume", "blobs", "staging", "lock", "emtui.db", "emtui.db-wal", "emtui.db-shm", "journal.db"})
+_OURS = frozenset(
+    {
+        "volume",
+        "blobs",
+        "staging",
+        "lock",
+        "emtui.db",
+        "emtui.db-wal",
+        "emtui.db-shm",
+        "journal.db",
+        "journal.db-wal",
+        "journal.db-shm",
+    }
+)
 
 
 class Workspace:
@@ -35,24 +49,28 @@ class Workspace:
 
         Raises:
             WorkspaceProblem: a file is in the way, no rights, no space, not a workspace, in use by another emtui.
+                What was made until then is removed again.
         """
-        self.path = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() would follow a link that is meant
-        made = self._take()
-        try:
-            self._lock_fd = self._lock()
+        self.path = _absolute(path)
+        made: list[Path] = []
+        with contextlib.ExitStack() as undo:
+            undo.callback(_remove, made)
             try:
+                self._take(made)
+                self._lock_fd = self._lock(made)
+                undo.callback(os.close, self._lock_fd)
                 for folder in _FOLDERS:
-                    (self.path / folder).mkdir(exist_ok=True)
-                self.volume = DirHandle.open_trusted(self.path / "volume")
-                self.staging = DirHandle.open_trusted(self.path / "staging")
-                self.staging.empty()
-                self.store = Store(self.path / "emtui.db")
-            except BaseException:
-                os.close(self._lock_fd)
-                raise
-        except OSError as error:
-            self._undo(made)
-            raise _problem(self.path, error) from error
+                    _make_folder(self.path / folder, made)
+                self.volume = undo.enter_context(DirHandle.open_trusted(self.path / "volume"))
+                self.staging = undo.enter_context(DirHandle.open_trusted(self.path / "staging"))
+                self._check_disks()
+                finish_batches(self.staging, self.volume)
+                with contextlib.suppress(PermissionError):  # what a pod wrote under another user stays there
+                    self.staging.empty()
+                self.store = self._open_store(made)
+            except OSError as error:
+                raise _problem(self.path, error) from error
+            undo.pop_all()
 
     @property
     def blobs(self) -> Path:
@@ -64,51 +82,93 @@ class Workspace:
         self.staging.close()
         os.close(self._lock_fd)
 
-    def _take(self) -> list[Path]:
-        """Check that the directory is ours or free, and make it. Returns what was made."""
-        missing = []
-        for folder in (self.path, *self.path.parents):
-            if folder.exists():
-                break
-            missing.append(folder)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            names = {entry.name for entry in os.scandir(self.path)}
-        except FileExistsError as error:
-            raise WorkspaceProblem(
-                f"{self.path}: a file, not a directory", remedy="Give --local a directory, or a name that is free."
-            ) from error
-        except OSError as error:
-            self._undo(missing)
-            raise _problem(self.path, error) from error
+    def _take(self, made: list[Path]) -> None:
+        """Check that the directory is ours or free, and make it. What was made is added to `made`."""
+        for folder in reversed((self.path, *self.path.parents)):
+            _make_folder(folder, made)
+        names = {entry.name for entry in os.scandir(self.path)}
         foreign = sorted(names - _OURS)
         if foreign and "emtui.db" not in names:
             raise WorkspaceProblem(
                 f"{self.path}: not a workspace of emtui (it holds {foreign[0]!r})",
                 remedy="Give --local a new or empty directory; files to rehearse with belong into its volume/.",
             )
-        return missing
 
-    def _lock(self) -> int:
-        fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(fd, 32).decode("ascii", "replace").strip()
+    def _lock(self, made: list[Path]) -> int:
+        path = self.path / "lock"
+        while True:
+            is_new = not path.exists()
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.read(fd, 32).decode("ascii", "replace").strip()
+                os.close(fd)
+                raise WorkspaceProblem(
+                    f"{self.path}: in use by another emtui{f' (process {holder})' if holder.isdigit() else ''}",
+                    remedy="Close that one, or open another directory with --local.",
+                ) from None
+            except BaseException:
+                os.close(fd)
+                raise
+            # One that failed to open a new workspace removes its lock again; a removed file locks nothing.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(fd), path.stat()):
+                    break
             os.close(fd)
-            raise WorkspaceProblem(
-                f"{self.path}: in use by another emtui{f' (process {holder})' if holder.isdigit() else ''}",
-                remedy="Close that one, or open another directory with --local.",
-            ) from None
+        if is_new:
+            made.append(path)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         return fd
 
-    @staticmethod
-    def _undo(made: list[Path]) -> None:
-        for folder in made:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+    def _check_disks(self) -> None:
+        if os.fstat(self.volume.fd).st_dev != os.fstat(self.staging.fd).st_dev:
+            raise WorkspaceProblem(
+                f"{self.path}: volume/ and staging/ are on different disks, so that no file can be moved whole",
+                remedy="Put the whole workspace on one disk.",
+            )
+
+    def _open_store(self, made: list[Path]) -> Store:
+        path = self.path / "emtui.db"
+        if not path.exists():
+            made.extend((path, self.path / "emtui.db-wal", self.path / "emtui.db-shm"))
+        return Store(path)
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        expanded = path.expanduser()
+    except RuntimeError as error:
+        raise WorkspaceProblem(f"{path}: {error}", remedy="Write the directory in full.") from error
+    if "\0" in str(expanded):
+        raise WorkspaceProblem(f"{str(path)!r}: a NUL character cannot be in a path", remedy="Remove it.")
+    return Path(os.path.abspath(expanded))  # noqa: PTH100 - resolve() would follow a link that is meant
+
+
+def _make_folder(folder: Path, made: list[Path]) -> None:
+    try:
+        folder.mkdir()
+    except FileExistsError as error:
+        if not folder.is_dir():
+            raise WorkspaceProblem(
+                f"{folder}: a file, not a directory", remedy="Give --local a directory, or a name that is free."
+            ) from error
+    except OSError:
+        # A folder that exists already may lie where nothing can be made, as / does.
+        if not folder.is_dir():
+            raise
+    else:
+        made.append(folder)
+
+
+def _remove(made: list[Path]) -> None:
+    for path in reversed(made):
+        with contextlib.suppress(OSError):  # what is not empty holds something that is not ours
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink()
 
 
 def _problem(path: Path, error: OSError) -> WorkspaceProblem:

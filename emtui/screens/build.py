@@ -45,6 +45,13 @@ def check_volume_path(field: str, path: str, what: str) -> str:
     return bare
 
 
+def _check_dockerfile(path: str) -> str:
+    bare = check_volume_path("dockerfile", path, "a file")
+    if not bare:
+        raise InvalidField("dockerfile", "is missing", remedy="Give its path in the volume.")
+    return bare
+
+
 class BuildDialog(Dialog[BuildImage]):
     """Context, Dockerfile, name of the image.
 
@@ -63,12 +70,28 @@ class BuildDialog(Dialog[BuildImage]):
         self._user = user
         contexts = sorted({path.rpartition("/")[0] for path in dockerfiles} - {""})
         self._context_field = TextField(
-            "context", "Context", context, placeholder="folder of the volume, / for all of it", choices=contexts
+            "context",
+            "Context",
+            context,
+            placeholder="folder of the volume, / for all of it",
+            choices=contexts,
+            check=lambda text: check_volume_path("context", text, "a folder"),
         )
         self._dockerfile_field = TextField(
-            "dockerfile", "Dockerfile", dockerfile, placeholder="path in the volume", choices=self._dockerfiles
+            "dockerfile",
+            "Dockerfile",
+            dockerfile,
+            placeholder="path in the volume",
+            choices=self._dockerfiles,
+            check=_check_dockerfile,
         )
-        self._name_field = TextField("image_name", "Image name", image_name, placeholder="echo-test")
+        self._name_field = TextField(
+            "image_name",
+            "Image name",
+            image_name,
+            placeholder="echo-test",
+            check=lambda text: check_image_name("image_name", text),
+        )
 
     def compose_fields(self) -> ComposeResult:
         yield self._context_field
@@ -99,14 +122,12 @@ class BuildDialog(Dialog[BuildImage]):
             )
         ]
         if self._dockerfiles and command.dockerfile not in self._dockerfiles:
-            lines.append(Content.assemble(("■ ", "$text-warning"), "The volume lists no such Dockerfile."))
+            lines.append(Content.assemble(("■ ", "$em-caution"), "The volume lists no such Dockerfile."))
         return lines
 
     def _command(self) -> BuildImage:
         context = check_volume_path("context", self._context_field.value, "a folder")
-        dockerfile = check_volume_path("dockerfile", self._dockerfile_field.value, "a file")
-        if not dockerfile:
-            raise InvalidField("dockerfile", "is missing", remedy="Give its path in the volume.")
+        dockerfile = _check_dockerfile(self._dockerfile_field.value)
         return BuildImage(dockerfile, context or ".", check_image_name("image_name", self._name_field.value))
 
     async def make(self) -> BuildImage:

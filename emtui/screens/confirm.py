@@ -31,8 +31,6 @@ class TargetList(VerticalScroll):
         background: $surface; scrollbar-size-vertical: 1;
     }
     TargetList Static { width: 1fr; height: auto; }
-    Dialog.-low TargetList { max-height: 7; }
-    Dialog.-high TargetList { max-height: 24; }
     """
 
     def __init__(self, targets: tuple[str, ...]) -> None:
@@ -51,7 +49,7 @@ class ConfirmDialog(Dialog[bool]):
     def __init__(self, question: Question) -> None:
         super().__init__()
         self._question = question
-        self._is_read = False
+        self.is_read = False
 
     def compose_fields(self) -> ComposeResult:
         yield TargetList(self._question.targets)
@@ -64,14 +62,14 @@ class ConfirmDialog(Dialog[bool]):
         self.call_after_refresh(self._now_read)
 
     def _now_read(self) -> None:
-        self._is_read = True
+        self.is_read = True
 
     def action_submit(self) -> None:
-        if self._is_read:
+        if self.is_read:
             super().action_submit()
 
     def words(self) -> Words:
-        return [Content.assemble(("▼ ", "$text-error"), safe_text(self._question.consequence))]
+        return [Content.assemble(("▼ ", "$em-critical"), safe_text(self._question.consequence))]
 
     async def make(self) -> bool:
         return True

@@ -44,7 +44,7 @@ class DeleteDialog(Dialog[Delete]):
         )
         inside = "" if self._file_count is None else f", {count(self._file_count, 'file')}, {size(self._size_bytes)}"
         return [
-            Content.assemble(("▼ ", "$text-error"), "Delete ", what.stylize("bold"), inside, "."),
+            Content.assemble(("▼ ", "$em-critical"), "Delete ", what.stylize("bold"), inside, "."),
             Content("It goes from the volume for good; there is no way back."),
         ]
 

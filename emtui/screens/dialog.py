@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
@@ -43,6 +44,16 @@ class FormInputs(VerticalScroll, can_focus=False):
     """Holds the fields; scrolls where the terminal is too low for all of them."""
 
 
+class Outlook(Vertical):
+    """The words and the buttons, which are never scrolled away."""
+
+    class Sized(Message):
+        """They need another number of lines."""
+
+    def on_resize(self) -> None:
+        self.post_message(self.Sized())
+
+
 class Dialog(ModalScreen[ResultT | None], Generic[ResultT]):
     """Base of the dialogs.
 
@@ -54,6 +65,7 @@ class Dialog(ModalScreen[ResultT | None], Generic[ResultT]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "submit", "Do it", priority=True),
         Binding("escape", "leave", "Leave", priority=True),
+        Binding("enter", "go_on", "Next field", show=False),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
     ]
@@ -65,27 +77,32 @@ class Dialog(ModalScreen[ResultT | None], Generic[ResultT]):
         align: center middle; background: $background 70%;
         #dialog {
             width: 100%; max-width: 90; height: auto; max-height: 100%; margin: 0 1;
-            border: round $primary; border-title-color: $foreground; border-title-style: bold;
+            border: round $em-border-focus; border-title-color: $foreground; border-title-style: bold;
             background: $panel; padding: 1 2 0 2;
         }
         &.-low #dialog { padding: 0 2; }
         FormInputs { height: auto; scrollbar-size-vertical: 1; }
         #outlook { height: auto; }
-        #words { width: 1fr; height: auto; border-top: solid $foreground 20%; padding: 0 0 1 0; }
+        #words { width: 1fr; height: auto; border-top: solid $em-border; padding: 0 0 1 0; }
         #buttons { width: 1fr; height: 1; margin-bottom: 1; }
+        &.-high #dialog { max-width: 104; }
+        &.-middle PathPicker { height: 16; }
+        &.-high PathPicker { height: 28; }
+        &.-low TargetList { max-height: 7; }
+        &.-high TargetList { max-height: 24; }
         &.-low #words { padding: 0; }
         &.-low #buttons { margin-bottom: 0; margin-top: 1; }
-        #hint { width: 1fr; height: 1; color: $text-muted; }
+        #hint { width: 1fr; height: 1; color: $em-muted; }
         #buttons Button {
-            width: auto; min-width: 0; height: 1; border: none; margin: 0 0 0 2; padding: 0 1; line-pad: 0;
+            width: auto; min-width: 0; height: 1; border: none; margin: 0 0 0 2; padding: 0; line-pad: 1;
             background: $surface; color: $foreground; text-style: none;
             &:hover { background: $surface; }
             &:focus { background: $primary; color: $background; text-style: bold; background-tint: $primary 0%; }
-            &#do { color: $text-primary; text-style: bold; }
+            &#do { color: $em-folder; text-style: bold; }
             &#do:focus { color: $background; }
         }
-        &.-critical #dialog { border: round $error; border-title-color: $text-error; }
-        &.-critical #buttons Button#do { color: $text-error; }
+        &.-critical #dialog { border: round $em-critical; border-title-color: $em-critical; }
+        &.-critical #buttons Button#do { color: $em-critical; }
         &.-critical #buttons Button#do:focus { background: $error; color: $background; }
     }
     """
@@ -126,7 +143,7 @@ class Dialog(ModalScreen[ResultT | None], Generic[ResultT]):
             box.border_title = Content(f" {self.dialog_title} ")
             with FormInputs(id="form"):
                 yield from self.compose_fields()
-            with Vertical(id="outlook"):
+            with Outlook(id="outlook"):
                 yield Static(id="words")
                 with Horizontal(id="buttons"):
                     yield Static(Content("enter next field"), id="hint")
@@ -140,29 +157,31 @@ class Dialog(ModalScreen[ResultT | None], Generic[ResultT]):
             self.query_one("#cancel").focus()
         else:
             first.focus_control()
-        self.call_after_refresh(self._fit)
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._fit)
+        self._fit()
 
+    @on(Outlook.Sized)
     def _fit(self) -> None:
         """Let the fields scroll in what the words and the buttons leave."""
         box = self.query_one("#dialog")
         outlook = self.query_one("#outlook")
         frame = _FRAME_ROWS + box.styles.padding.height
         self.query_one(FormInputs).styles.max_height = max(3, self.size.height - frame - outlook.outer_size.height)
-        self.refresh(layout=True)
 
     def show_words(self) -> None:
         """Say anew what will happen."""
-        if not self.is_mounted:
+        if not self.is_attached or self._is_over:
             return
         try:
             lines = self.words()
-        except EmtuiError as error:
-            lines = [safe_text(error.message, "$text-muted")]
+        except InvalidField as error:
+            label = next((field.label for field in self.fields() if field.wire == error.field), error.field)
+            what = error.message.removeprefix(f"{error.field}: ")
+            lines = [Content.assemble((f"{label} ", "$em-muted"), safe_text(what, "$em-muted"))]
+        if any(field.problem for field in self.fields()):
+            lines = [Content.styled("Nothing is done yet: see above.", "$em-muted")]
         self.query_one("#words", Static).update(Content("\n").join(lines))
-        self.call_after_refresh(self._fit)
 
     def fields(self) -> Iterable[Field]:
         return self.query(Field)
@@ -175,16 +194,16 @@ class Dialog(ModalScreen[ResultT | None], Generic[ResultT]):
             event.field.show_problem(None)
         self.show_words()
 
+    @on(events.DescendantBlur)
+    def _say_when_left(self) -> None:
+        # The field that was left has looked at its value by now, or does so next.
+        self.call_next(self.show_words)
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.go_on()
+        self.action_go_on()
 
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "enter" and not isinstance(self.focused, Button):
-            event.stop()
-            self.go_on()
-
-    def go_on(self) -> None:
+    def action_go_on(self) -> None:
         """To the next field; from the last one to the button, which is Cancel where something can be lost."""
         fields = list(self.fields())
         if fields and self.focused is not None and self.focused in fields[-1].query(Widget):
@@ -217,6 +236,12 @@ class Dialog(ModalScreen[ResultT | None], Generic[ResultT]):
             self.run_worker(self._submit(), group="submit")
 
     async def _submit(self) -> None:
+        wrong = [field for field in self.fields() if not field.check()]
+        if wrong:
+            wrong[0].focus_control()
+            self.show_words()
+            self._is_busy = False
+            return
         try:
             command = await self.make()
             question = await self.question(command)
@@ -238,12 +263,12 @@ class Dialog(ModalScreen[ResultT | None], Generic[ResultT]):
             field.show_problem(error if is_to_blame and isinstance(error, InvalidField) else None)
             if is_to_blame:
                 field.focus_control()
+        self.show_words()
         if not any(field.problem for field in self.fields()):
             self.query_one("#words", Static).update(told(error))
-        self.call_after_refresh(self._fit)
 
 
 def told(error: EmtuiError) -> Content:
     """An error in one paragraph: what happened, and what to do."""
     remedy = Content.assemble("\n", safe_text(error.remedy)) if error.remedy else Content()
-    return Content.assemble(("▼ ", "$text-error"), safe_text(error.message, "$text-error"), remedy)
+    return Content.assemble(("▼ ", "$em-critical"), safe_text(error.message, "$em-critical"), remedy)

@@ -25,6 +25,13 @@ def image_of_tar(tarfile: str) -> str:
     return suggest_image_name(name)
 
 
+def _check_tarfile(path: str) -> str:
+    bare = check_volume_path("tarfile", path, "a tar file")
+    if not bare:
+        raise InvalidField("tarfile", "is missing", remedy="Give its path in the volume; uplink it first.")
+    return bare
+
+
 class LoadDialog(Dialog[LoadImage]):
     """Tar file and name of the image. The name follows the tar file until the operator writes it.
 
@@ -38,14 +45,20 @@ class LoadDialog(Dialog[LoadImage]):
         super().__init__()
         self._tarfiles = tuple(tarfiles)
         self._tarfile = TextField(
-            "tarfile", "Tar file", tarfile, placeholder="path in the volume, as docker save wrote it", choices=tarfiles
+            "tarfile",
+            "Tar file",
+            tarfile,
+            placeholder="path in the volume, as docker save wrote it",
+            choices=tarfiles,
+            check=_check_tarfile,
         )
         self._image = TextField(
             "image",
             "Image name",
             image or image_of_tar(tarfile),
             placeholder="fisheye",
-            hint="The name it was built with: the one that the tar file holds.",
+            hint="The name that the tar file holds: the one it was built with.",
+            check=lambda text: check_image_name("image", text),
         )
 
     def compose_fields(self) -> ComposeResult:
@@ -67,14 +80,11 @@ class LoadDialog(Dialog[LoadImage]):
             )
         ]
         if self._tarfiles and command.tarfile not in self._tarfiles:
-            lines.append(Content.assemble(("■ ", "$text-warning"), "The volume lists no such tar file."))
+            lines.append(Content.assemble(("■ ", "$em-caution"), "The volume lists no such tar file."))
         return lines
 
     def _command(self) -> LoadImage:
-        tarfile = check_volume_path("tarfile", self._tarfile.value, "a tar file")
-        if not tarfile:
-            raise InvalidField("tarfile", "is missing", remedy="Give its path in the volume; uplink it first.")
-        return LoadImage(tarfile, check_image_name("image", self._image.value))
+        return LoadImage(_check_tarfile(self._tarfile.value), check_image_name("image", self._image.value))
 
     async def make(self) -> LoadImage:
         return self._command()

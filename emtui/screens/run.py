@@ -70,15 +70,25 @@ class RunDialog(Dialog[RunPod]):
         self._user = user
         self._now = now
         self._image_field = TextField(
-            "docker_image", "Image", short_image(image, user), placeholder="echo-test", choices=self._known
+            "docker_image",
+            "Image",
+            short_image(image, user),
+            placeholder="echo-test",
+            choices=self._known,
+            check=self._image_name,
         )
         self._node_field = ChoiceField("node", "Node", NODES, node)
-        self._minutes_field = TextField("max_duration", "Minutes", f"{max_duration:g}", placeholder="30")
+        self._minutes_field = TextField(
+            "max_duration", "Minutes", f"{max_duration:g}", placeholder="30", check=parse_minutes
+        )
         self._command_field = TextField(
             "command", "Command", command, placeholder="the image's own; else for /bin/sh -c"
         )
         self._when_field = TextField(
-            "scheduled_time", "When", placeholder="now, +10m, 14:30Z, 2026-11-21T20:00:00+02:00"
+            "scheduled_time",
+            "When",
+            placeholder="now, +10m, 14:30Z, 2026-11-21T20:00:00+02:00",
+            check=lambda text: parse_when(text, self._now()),
         )
 
     def compose_fields(self) -> ComposeResult:
@@ -112,15 +122,11 @@ class RunDialog(Dialog[RunPod]):
         if self._known and spec.docker_image not in self._known:
             lines.append(
                 Content.assemble(
-                    ("■ ", "$text-warning"), "No image of this name is listed; the pod may wait for it in vain."
+                    ("■ ", "$em-caution"), "No image of this name is listed; the pod may wait for it in vain."
                 )
             )
         if self._active is not None:
-            lines.append(
-                Content.assemble(
-                    ("▼ ", "$text-error"), "Replaces ", _pod(self._active), ", which is stopped and removed"
-                )
-            )
+            lines.append(Content.assemble(("▼ ", "$em-critical"), "Replaces ", _pod(self._active)))
         return lines
 
     def _when(self, spec: PodSpec) -> Content:
@@ -132,16 +138,14 @@ class RunDialog(Dialog[RunPod]):
             "Starts ",
             (timestamp(spec.scheduled_time), "bold"),
             f"  {countdown((spec.scheduled_time - now).total_seconds())}",
-            (f"   here {local:%a %H:%M:%S} ", "$text-muted"),
-            safe_text(local.tzname() or "", "$text-muted"),
+            (f"   here {local:%a %H:%M:%S} ", "$em-muted"),
+            safe_text(local.tzname() or "", "$em-muted"),
         )
 
     # ---------------------------------------------------------------------------------------------- command
 
     def _command(self) -> RunPod:
-        image = short_image(self._image_field.value.strip(), self._user)
-        if not image:
-            raise InvalidField("docker_image", "is missing", remedy="Name an image; b builds one, l loads one.")
+        image = self._image_name(self._image_field.value)
         minutes = parse_minutes(self._minutes_field.value)
         moment = parse_when(self._when_field.value, self._now())
         return RunPod(
@@ -153,6 +157,12 @@ class RunDialog(Dialog[RunPod]):
                 command=self._command_field.value.strip(),
             )
         )
+
+    def _image_name(self, text: str) -> str:
+        image = short_image(text.strip(), self._user)
+        if not image:
+            raise InvalidField("docker_image", "is missing", remedy="Name an image; b builds one, l loads one.")
+        return image
 
     async def make(self) -> RunPod:
         return self._command()

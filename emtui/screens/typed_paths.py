@@ -1,6 +1,6 @@
 """Paths of the operator's own disk, as they are typed, pasted and dropped on a terminal.
 
-Blocking: all but `shown` look at the disk.
+All of it blocks: it looks at the disk.
 """
 
 import os
@@ -8,14 +8,6 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
-
-
-def shown(path: Path) -> str:
-    """`path` with `~` for the home; foreign text still."""
-    try:
-        return f"~/{path.relative_to(Path.home())}".removesuffix("/.")
-    except (ValueError, RuntimeError):
-        return str(path)
 
 
 def resolve(text: str, base: Path) -> Path:

@@ -121,7 +121,7 @@ def _escape(lines: tuple[str, ...]) -> str:
 
 
 def _instructions(text: str, escape: str) -> list[Instruction]:
-    from dockerfile_parse import DockerfileParser
+    from dockerfile_parse import DockerfileParser  # type: ignore[import-untyped] # it comes without types
 
     # With a file object it neither reads nor writes a file. The newline makes it see a last line of one word.
     parser = DockerfileParser(fileobj=io.BytesIO(f"{text}\n".encode()), env_replace=False)
@@ -150,7 +150,7 @@ def _instruction(keyword: str, value: str, first: int, last: int, escape: str) -
         )
     if keyword in ("RUN", "COPY", "ADD") and _HEREDOC.search(value):
         raise BuildProblem(
-            f"dockerfile parse error on line {first}: a here-document (<<) in {keyword} is not supported by this engine",
+            f"dockerfile parse error on line {first}: {keyword} with a here-document (<<) is not supported here",
             line=first,
         )
     flags: dict[str, str] = {}
@@ -159,7 +159,8 @@ def _instruction(keyword: str, value: str, first: int, last: int, escape: str) -
         name, _, given = word[2:].partition("=")
         if name not in _FLAGS.get(keyword, ()):
             raise BuildProblem(
-                f"dockerfile parse error on line {first}: {keyword} --{name} is not supported by this engine", line=first
+                f"dockerfile parse error on line {first}: {keyword} --{name} is not supported by this engine",
+                line=first,
             )
         flags[name] = given
         value = value[len(word) :].lstrip()

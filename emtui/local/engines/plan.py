@@ -138,9 +138,7 @@ class _Planner:
         elif item.keyword == "ARG":
             self._arg(item)
         elif not self._stages:
-            raise BuildProblem(
-                f"dockerfile parse error on line {item.first_line}: no build stage in current context"
-            )
+            raise BuildProblem(f"dockerfile parse error on line {item.first_line}: no build stage in current context")
         elif item.keyword in ("COPY", "ADD"):
             self._copy(item)
         else:
@@ -209,9 +207,7 @@ class _Planner:
         if "=" not in words[0] and item.keyword == "ENV":  # the old form: ENV NAME the whole rest
             name, _, rest = item.value.partition(" ")
             if not rest.strip():
-                raise BuildProblem(
-                    f"dockerfile parse error on line {item.first_line}: ENV must have two arguments"
-                )
+                raise BuildProblem(f"dockerfile parse error on line {item.first_line}: ENV must have two arguments")
             return {name: self._expand(rest.strip())}
         pairs = {}
         for word in words:
@@ -324,7 +320,7 @@ class _Planner:
         self._stage.notes.append("STOPSIGNAL is ignored: a pod is stopped with SIGTERM")
 
     def _healthcheck(self, item: Instruction) -> None:
-        self._stage.notes.append("HEALTHCHECK is ignored: a pod is not probed")
+        self._stage.notes.append(f"{item.keyword} is ignored: a pod is not probed")
 
 
 def _absolute(workdir: str, path: str) -> str:

@@ -15,7 +15,3 @@ class BuildProblem(Exception):
 
 class LoadProblem(Exception):
     """A tar file is not an image that can be taken. `args[0]` is the line for the log."""
-
-
-class Cancelled(Exception):
-    """The caller has gone; what was begun is undone."""

@@ -1,0 +1,101 @@
+"""The embedded EM: one user's volume, images and pod on this machine, as the EM API specifies them."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+
+from emtui.backend import Download, LogSink, Source
+from emtui.errors import ConfigProblem, Locked
+from emtui.local.engines.base import Engine
+from emtui.local.hashes import HashCache
+from emtui.local.images import Images
+from emtui.local.listing import Lister
+from emtui.local.pods import Pods
+from emtui.local.stopping import disk_errors, stoppable
+from emtui.local.uplink import receive
+from emtui.local.volume import delete, open_download
+from emtui.local.workspace import Workspace
+from emtui.models import EndpointInfo, Image, Listing, PodSpec, PodStatus, UplinkResult
+
+_USER = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+
+
+class LocalEM:
+    """An `EM` on a workspace. One request at a time: another one meanwhile is `Locked`, as on the real EM.
+
+    Raises:
+        ConfigProblem: `user` cannot be put before the name of an image.
+    """
+
+    def __init__(self, workspace: Workspace, engine: Engine, user: str = "client1") -> None:
+        """The workspace stays the caller's; the engine is closed with this."""
+        if not _USER.fullmatch(user):
+            raise ConfigProblem(
+                f"user: cannot be put before an image's name: {user!r}",
+                remedy="Use lower-case letters and digits, with single . _ or - between them.",
+            )
+        self._workspace = workspace
+        self._engine = engine
+        self._user = user
+        self._lister = Lister(workspace.volume, HashCache(workspace.store))
+        self._images = Images(workspace.volume, workspace.store, engine, user)
+        self._pods = Pods(workspace.store, engine, self._images, user)
+        self._is_at_work = False
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        if self._is_at_work:
+            raise Locked("CG2 is busy")
+        self._is_at_work = True
+        try:
+            yield
+        finally:
+            self._is_at_work = False
+
+    async def uplink(self, files: Sequence[Source], dest_path: str = "") -> UplinkResult:
+        with self._at_work():
+            return await receive(self._workspace.staging, self._workspace.volume, files, dest_path)
+
+    async def list_files(self) -> Listing:
+        with self._at_work(), disk_errors("list"):
+            return await stoppable(self._lister.list)
+
+    @asynccontextmanager
+    async def downlink(self, path: str) -> AsyncIterator[Download]:
+        with self._at_work():
+            async with open_download(self._workspace.volume, path) as download:
+                yield download
+
+    async def delete(self, path: str) -> str:
+        with self._at_work():
+            await delete(self._workspace.staging, self._workspace.volume, path)
+        return "File deleted successfully"
+
+    async def build_image(self, dockerfile: str, context: str, image_name: str, on_log: LogSink | None = None) -> str:
+        with self._at_work():
+            await self._images.build(dockerfile, context, image_name, on_log)
+        return "Docker Image built successfully"
+
+    async def load_image(self, tarfile: str, image: str, on_log: LogSink | None = None) -> str:
+        with self._at_work():
+            await self._images.load(tarfile, image, on_log)
+        return "Tar file loaded successfully"
+
+    async def list_images(self) -> Sequence[Image]:
+        with self._at_work():
+            return await self._images.list()
+
+    async def run_pod(self, spec: PodSpec) -> str:
+        with self._at_work():
+            await self._pods.run(spec)
+        return "Docker run scheduled successfully"
+
+    async def pod_status(self) -> PodStatus:
+        with self._at_work():
+            return await self._pods.status()
+
+    async def info(self) -> EndpointInfo:
+        return EndpointInfo(label="local", user=self._user, engine=self._engine.name, notes=tuple(self._engine.notes))
+
+    async def aclose(self) -> None:
+        await self._engine.aclose()

@@ -1,0 +1,148 @@
+"""What is to be run in isolation, and how a run of it is watched. Shared by both isolations."""
+
+import contextlib
+import json
+import os
+import subprocess
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from emtui.local.engines.sandbox.rootfs import HOST, host_places
+
+if TYPE_CHECKING:
+    from emtui.local.engines.sandbox.limits import Cgroup
+
+VOLUME = "/data"
+SHM = "/dev/shm"  # noqa: S108 - a path inside the sandbox
+
+# Places of /proc by which root could change or read the machine, also a root without capabilities: the kernel asks
+# only who owns them. The same that container engines cover.
+PROC_READ_ONLY = ("acpi", "bus", "firmware", "fs", "irq", "mtrr", "scsi", "sys", "sysrq-trigger")
+PROC_MASKED = ("kcore", "keys", "kmsg", "latency_stats", "sched_debug", "timer_list", "timer_stats")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one pod or one RUN may use.
+
+    Attributes:
+        processes: of the whole pod.
+        memory_bytes: of each process (its data), and of the whole pod where a cgroup can be had.
+        file_bytes: of each file it writes.
+        keep_free_bytes: of the workspace's disk; a pod that goes below it is evicted.
+    """
+
+    processes: int = 512
+    memory_bytes: int = 0
+    file_bytes: int = 16 << 30
+    keep_free_bytes: int = 512 << 20
+
+    @classmethod
+    def of_this_machine(cls) -> "Limits":
+        """Half of the machine's memory, the rest as above."""
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return cls(memory_bytes=memory // 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Jail:
+    """A command and all that it may see.
+
+    Attributes:
+        root: the folder that becomes `/`, absolute.
+        argv: the command; `argv[0]` is a path inside.
+        env: its whole environment.
+        cwd: absolute, inside.
+        hostname: letters, digits and `-`.
+        uid, gid: what its one user is called inside. On this machine it is the operator.
+        volume: the folder that is mounted read-write at `/data`, empty for none.
+        shm: the folder that is mounted at `/dev/shm`.
+        limits: see `Limits`.
+    """
+
+    root: str
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    hostname: str
+    shm: str
+    uid: int = 0
+    gid: int = 0
+    volume: str = ""
+    limits: Limits = field(default_factory=Limits)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Jail":
+        values = json.loads(text)
+        return cls(**{**values, "limits": Limits(**values["limits"])})
+
+    def read_only_binds(self) -> list[tuple[str, str]]:
+        """What of this machine is mounted read-only, and where."""
+        return [(place, f"/{HOST}{place}") for place in host_places()]
+
+
+class Contained(Protocol):
+    """A run that has begun."""
+
+    process: "subprocess.Popen[bytes]"
+    """The outermost process. Its end is the end of all; its code is the command's, 128 + signal for a signal."""
+
+    cgroup: "Cgroup"
+    """What bounds it for root."""
+
+    def terminate(self) -> None:
+        """SIGTERM to the command. Nothing happens where it has ended."""
+        ...
+
+    def kill(self) -> None:
+        """SIGKILL to everything in it."""
+        ...
+
+    def start_error(self, stderr_tail: str) -> str:
+        """Why the command could not be executed, empty where it could. Asked after the end."""
+        ...
+
+    def close(self) -> None:
+        """Let go of descriptors and the cgroup. Asked after the end."""
+        ...
+
+
+class Isolation(Protocol):
+    """A way to make namespaces."""
+
+    name: str
+
+    def start(self, jail: Jail, stdout: int, stderr: int) -> Contained:
+        """Begin. Raises OSError where it cannot; what goes wrong later is told by `start_error`."""
+        ...
+
+
+def present_in_proc(names: tuple[str, ...]) -> list[str]:
+    """Those of the places of /proc that this kernel has, as paths."""
+    return [f"/proc/{name}" for name in names if os.path.lexists(f"/proc/{name}")]
+
+
+def exit_code(process: "subprocess.Popen[bytes]") -> int:
+    """The code as Kubernetes tells it: 128 + signal for one that a signal has ended."""
+    code = process.returncode
+    return 128 - code if code < 0 else code
+
+
+def isolation_by_name(name: str) -> Isolation:
+    """`bwrap` or `unshare`."""
+    if name == "bwrap":
+        from emtui.local.engines.sandbox.bwrap import Bwrap
+
+        return Bwrap()
+    from emtui.local.engines.sandbox.unshare import Unshare
+
+    return Unshare()
+
+
+def close_quietly(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)

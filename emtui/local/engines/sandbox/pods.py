@@ -1,0 +1,158 @@
+"""Pods from the engine's side: supervisors are started, looked at and told to stop. Every call blocks."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from emtui.local.engines.records import PodFolder, PodRecord, State, lost, terminated, waiting, wire_time
+from emtui.local.engines.sandbox.jail import close_quietly
+from emtui.local.engines.sandbox.spawn import python_command
+from emtui.local.engines.sandbox.tree import remove_tree
+from emtui.local.handles import DirHandle
+
+_MODULE = "emtui.local.engines.sandbox.supervisor"
+
+# How long a supervisor may take to clean up behind its pod's grace period before it is killed, and the pod with it.
+_CLEAN_UP_S = 20.0
+# Ended pods whose folders are kept; their states are a few hundred bytes each.
+_KEPT_PODS = 20
+
+
+class SandboxPods:
+    """The pods of one workspace. `folder` is its `blobs/pods`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _pod(self, pod_id: str) -> PodFolder:
+        return PodFolder(self._folder / pod_id)
+
+    def start(self, record: PodRecord, image_lock: int) -> None:
+        """Write down what is to run and give it a supervisor. `image_lock` stays the caller's; -1 for none.
+
+        Raises:
+            OSError: no space, or there is a pod of this id already.
+        """
+        pod = self._pod(record.pod_id)
+        pod.path.mkdir(mode=0o700)
+        lock = pod.take_lock()
+        try:
+            pod.write_state(waiting("ContainerCreating", record.message))
+            pod.write_record(record)
+            self._supervise(pod, lock, image_lock)
+        finally:
+            os.close(lock)
+
+    def _supervise(self, pod: PodFolder, lock: int, image_lock: int) -> None:
+        command, env = python_command(_MODULE, str(pod.path), str(lock), str(image_lock))
+        with (pod.path / "supervisor.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, env=env, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+                start_new_session=True, pass_fds=[fd for fd in (lock, image_lock) if fd >= 0],
+            )  # fmt: skip
+        # It forks at once and its first process ends: nobody has to reap the supervisor.
+        process.wait()
+
+    def state(self, pod_id: str) -> State:
+        """How a pod is. One whose supervisor is gone is given its last state here, or a new supervisor."""
+        pod = self._pod(pod_id)
+        state, is_final = pod.state()
+        if is_final or pod.is_alive():
+            return state
+        try:
+            lock = pod.take_lock()
+        except FileNotFoundError:
+            return terminated(137, "ContainerStatusUnknown", "nothing is known of this pod")
+        except BlockingIOError:
+            return state
+        try:
+            return self._settle(pod, lock)
+        finally:
+            os.close(lock)
+
+    def _settle(self, pod: PodFolder, lock: int) -> State:
+        """Of a pod that nobody supervises; the lock is held here, so that the state cannot change."""
+        state, is_final = pod.state()
+        if is_final:
+            return state
+        record = pod.record()
+        if record is None:
+            final = terminated(137, "ContainerStatusUnknown", "it was never started")
+        elif "waiting" in state and record.scheduled_time is not None and record.scheduled_time > time.time():
+            self._revive(pod, record, lock)
+            return pod.state()[0]
+        else:
+            final = lost(pod, state, record.message)
+        self._clear(pod)
+        pod.write_state(final, is_final=True)
+        return final
+
+    def _revive(self, pod: PodFolder, record: PodRecord, lock: int) -> None:
+        """A pod that still waits for its time gets a new supervisor, and says so."""
+        mark = "its supervisor was lost while it waited"
+        message = record.message.partition(mark)[0].rstrip("; ")
+        told = f"{mark}; it waits again since {wire_time(time.time())}"
+        pod.write_record(replace(record, message=f"{message}; {told}" if message else told))
+        image_lock = -1
+        if record.image_folder:
+            with contextlib.suppress(OSError):
+                image_lock = os.open(
+                    self._folder.parent / "images" / record.image_folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+                )
+        try:
+            self._supervise(pod, lock, image_lock)
+        finally:
+            close_quietly(image_lock)
+
+    def stop(self, pod_id: str, grace_s: float) -> None:
+        """End a pod and wait until it is gone. Nothing happens where it has ended."""
+        pod = self._pod(pod_id)
+        if not pod.path.is_dir():
+            return
+        if pod.is_alive():
+            pod.write("stop", {"grace_s": grace_s})
+            deadline = time.monotonic() + grace_s + _CLEAN_UP_S
+            while pod.is_alive() and time.monotonic() < deadline:
+                # Again and again: a supervisor that has just been started does not listen yet.
+                pod.signal_supervisor(signal.SIGTERM)
+                pod.wait_until_gone(1.0)
+            if pod.is_alive():
+                pod.signal_supervisor(signal.SIGKILL)
+                pod.wait_until_gone(_CLEAN_UP_S)
+        state, is_final = pod.state()
+        if not is_final:
+            final = terminated(137, "Error", "stopped as asked")
+            started = state.get("running", {}).get("startedAt")
+            if started:
+                final["terminated"]["startedAt"] = started
+            pod.write_state(final, is_final=True)
+        self._clear(pod)
+
+    @staticmethod
+    def _clear(pod: PodFolder) -> None:
+        with DirHandle.open_trusted(pod.path) as folder:
+            for name in ("root", "shm"):
+                remove_tree(folder, name)
+
+    def recover(self, engine: str) -> None:
+        """At the engine's start: settle every pod of this engine, and let go of the oldest that have ended."""
+        ended = []
+        with DirHandle.open_trusted(self._folder) as folder:
+            for entry in list(folder.scan()):
+                pod = self._pod(entry.name)
+                record = pod.record()
+                if pod.is_alive():
+                    continue
+                if record is None:
+                    remove_tree(folder, entry.name)
+                    continue
+                if record.engine == engine:
+                    self.state(entry.name)
+                if pod.state()[1] or record.engine != engine:
+                    ended.append((record.asked_at, entry.name))
+            for _, name in sorted(ended, reverse=True)[_KEPT_PODS:]:
+                remove_tree(folder, name)
