@@ -106,6 +106,11 @@ class EmtuiApp(App[None]):
         finally:
             self.exit(return_code=self.exit_code)
 
+    def on_resize(self) -> None:
+        # A terminal that shrinks and grows back quickly tells only the last size, which changes nothing for Textual;
+        # but what stood in the part that was gone is gone.
+        self.screen.refresh()
+
     def leave(self, exit_code: int = 0) -> None:
         """Close the session, then the console. Pods go on."""
         if self._leaving.is_set():
@@ -128,7 +133,8 @@ class EmtuiApp(App[None]):
     async def _leave_after_asking(self) -> None:
         unfinished = self.conductor.at_work if self.conductor is not None else []
         if unfinished:
-            from emtui.screens.confirm import ConfirmDialog, Question
+            from emtui.screens.confirm import ConfirmDialog
+            from emtui.screens.dialog import Question
 
             question = Question(
                 f"Quit with {count(len(unfinished), 'command')} unfinished?",
@@ -148,6 +154,8 @@ class EmtuiApp(App[None]):
         if session.em_info.engine == "simulated":
             banners.append("SIMULATED: nothing is executed")
         self.main.header.show_banners(tuple(banners))
+        for notice in session.notices:
+            self.main.say(notice, is_failure=True)
 
     # ------------------------------------------------------------------------------------------------- wishes
 
@@ -182,6 +190,8 @@ class EmtuiApp(App[None]):
                 self._show_help()
             case "copy":
                 self._copy()
+            case "search" if conductor is not None:
+                self._show_search(conductor)
             case "refresh" if conductor is not None:
                 conductor.refresh()
             case "hold_queue" if conductor is not None:
@@ -201,7 +211,8 @@ class EmtuiApp(App[None]):
 
     async def _do_again(self, number: int) -> None:
         """Look first whether an unknown command was done; then ask; then do it as a new command."""
-        from emtui.screens.confirm import ConfirmDialog, Question
+        from emtui.screens.confirm import ConfirmDialog
+        from emtui.screens.dialog import Question
 
         if self.conductor is None:
             return
@@ -223,6 +234,12 @@ class EmtuiApp(App[None]):
         from emtui.screens.keys import help_rows
 
         self.push_screen(HelpScreen(help_rows()))
+
+    def _show_search(self, conductor: "Conductor") -> None:
+        from emtui.screens.search import SearchDialog
+
+        grid = self.main.grid.feed.value
+        self.push_screen(SearchDialog(conductor.search, grid.tags if grid is not None else ()))
 
     def _copy(self) -> None:
         copied = self.main.copy_text()
@@ -272,6 +289,9 @@ class EmtuiApp(App[None]):
         yield SystemCommand("Refresh", "Ask for everything at once  [R]", partial(self.main.action_ask, "refresh"))
         yield SystemCommand(
             "Hold the queue", "Hold commands back, or let them go  [H]", partial(self.main.action_ask, "hold_queue")
+        )
+        yield SystemCommand(
+            "Search", "Ask the Grid Node for a tag or an encrypted model  [s]", partial(self.main.action_ask, "search")
         )
         yield SystemCommand("Help", "The keys that work here  [?]", self._show_help)
         for theme in theme_names():

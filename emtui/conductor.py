@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from emtui.commands import REGISTRY, Command, RunPod
-from emtui.errors import EmtuiError
+from emtui.errors import EmtuiError, NotFound
 from emtui.feeds import ACTIVE_POD_POLL_S, POLL_S, GridWatch, PodWatch, Poller
 from emtui.journal import Entry
 from emtui.models import Image, Listing
 from emtui.session import Session, adopt_left_behind
-from emtui.views import CommandState, Feed, GridView, LinkHealth, PodView, Stage
+from emtui.views import CommandState, Feed, GridView, LinkHealth, PodView, SearchAnswer, Stage
 
 if TYPE_CHECKING:
     from emtui.screens.main import MainScreen
@@ -103,6 +103,19 @@ class Conductor:
     def command(self, number: int) -> Command | None:
         """A command of Activity, to be done again. None where the journal cannot restore it."""
         return self._commands.get(number)
+
+    async def search(self, query: str) -> SearchAnswer:
+        """What the Grid Node knows of a tag or an encrypted model's id. Raises EmtuiError."""
+        grid = self.session.backends.grid
+
+        async def ask() -> SearchAnswer:
+            has_tag = await grid.search(query)
+            try:
+                return SearchAnswer(query, has_tag, await grid.search_encrypted_models(query))
+            except NotFound:
+                return SearchAnswer(query, has_tag)
+
+        return await self.session.grid.poll(f"search {query}", ask)
 
     @property
     def at_work(self) -> list[CommandState]:

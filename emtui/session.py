@@ -19,6 +19,7 @@ from emtui.link import Link
 from emtui.models import EndpointInfo
 from emtui.perform import Backends, perform
 from emtui.reconcile import reconcile
+from emtui.threads import in_thread
 
 LOCAL_USER = "client1"
 """The name of local mode's one user, as in the specification's examples."""
@@ -52,13 +53,22 @@ class Session:
         backends: the EM and the Grid Node.
         em, grid: their Links.
         em_info: who the EM is.
+        notices: what went otherwise than meant while it was opened.
     """
 
-    def __init__(self, profile: Profile, backends: Backends, journal: Journal, em_info: EndpointInfo) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        backends: Backends,
+        journal: Journal,
+        em_info: EndpointInfo,
+        notices: tuple[str, ...] = (),
+    ) -> None:
         self.profile = profile
         self.backends = backends
         self.journal = journal
         self.em_info = em_info
+        self.notices = notices
         who = operator()
 
         def link(endpoint: Endpoint) -> Link:
@@ -102,28 +112,31 @@ async def open_session(profile: Profile) -> AsyncIterator[Session]:
 
     Raises:
         WorkspaceProblem: the directory cannot be used.
-        ConfigProblem: the engine that was named is not available.
+        ConfigProblem: the engine that was named is not available, or `grid.toml` is wrong.
     """
     from emtui.local.em import LocalEM
     from emtui.local.engines.choose import choose_engine
     from emtui.local.grid import LocalGrid
+    from emtui.local.grid_registry import FILE_NAME, read_registry, register
     from emtui.local.workspace import Workspace
 
     async with contextlib.AsyncExitStack() as stack:
-        workspace = await asyncio.to_thread(Workspace, profile.workspace)
+        workspace = await in_thread(Workspace, profile.workspace)
         stack.callback(workspace.close)
-        journal = await asyncio.to_thread(Journal, workspace.path / "journal.db")
+        journal = await in_thread(Journal, workspace.path / "journal.db")
         stack.callback(journal.close)
         engine = await choose_engine(workspace, profile.engine)
         em = LocalEM(workspace, engine, LOCAL_USER)
         stack.push_async_callback(em.aclose)
         grid = LocalGrid(workspace)
         stack.push_async_callback(grid.aclose)
+        await register(grid, await in_thread(read_registry, workspace.path / FILE_NAME))
+        notices: tuple[str, ...] = ()
         if profile.is_demo:
             from emtui.local.demo import seed
 
-            await seed(em, grid)
-        session = Session(profile, Backends(em, grid), journal, await em.info())
+            notices = tuple(await seed(em, grid))
+        session = Session(profile, Backends(em, grid), journal, await em.info(), notices)
         for link in (session.em, session.grid):
             link.start()
             stack.push_async_callback(link.aclose)

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, Literal, TypeVar
 
-from emtui.models import HostedModel, PodSpec, PodStatus
+from emtui.models import EncryptedModel, HostedModel, PodSpec, PodStatus
 
 T = TypeVar("T")
 
@@ -52,6 +52,15 @@ class PodView:
     spec: PodSpec | None = None
     asked_at: datetime | None = None
     past: tuple[PastPod, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """What a Grid Node knows of a tag, and of an encrypted model with that id (None: there is none)."""
+
+    query: str
+    has_tag: bool
+    encrypted: EncryptedModel | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,13 @@ class ActivityPane(Pane[tuple[CommandState, ...]]):
 
     For the app: `show_commands(states)` with all of them; `update_command(state)` for one that is new or has changed,
     which draws only its line. `selected` is the state under the cursor, `dropped` how many older ones are not shown.
-    Messages: `Opened` (enter on a line) and `CancelWished` (escape on one that has not ended), with the command's id.
+    Messages, each with the command's id: `Opened` (enter on a line), `CancelWished` (escape on one that has not ended),
+    `AgainWished` (A on one that has ended).
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel the command", show=False, id="activity.cancel")
+        Binding("escape", "cancel", "Cancel the command", show=False, id="activity.cancel"),
+        Binding("A", "again", "Do it again", show=False, id="activity.again"),
     ]
 
     number = 5
@@ -77,6 +79,17 @@ class ActivityPane(Pane[tuple[CommandState, ...]]):
         def control(self) -> "ActivityPane":
             return self.pane
 
+    @dataclass
+    class AgainWished(Message):
+        """The operator wants a command that has ended to be done again."""
+
+        pane: "ActivityPane"
+        command_id: int
+
+        @property
+        def control(self) -> "ActivityPane":
+            return self.pane
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 textual's name
         super().__init__(id=id, classes=classes)
         self.command_list = CommandList()
@@ -92,6 +105,12 @@ class ActivityPane(Pane[tuple[CommandState, ...]]):
         state = self.selected
         if state is not None and state.is_cancellable:
             self.post_message(self.CancelWished(self, state.id))
+
+    def action_again(self) -> None:
+        """Ask for the command under the cursor to be done again."""
+        state = self.selected
+        if state is not None and state.stage.is_final:
+            self.post_message(self.AgainWished(self, state.id))
 
     @property
     def canvas(self) -> CommandList:

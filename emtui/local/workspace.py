@@ -2,6 +2,7 @@
 
 DIR/volume/     the user's files: `DIR/volume/a.txt` is what the console shows as `a.txt`
 DIR/emtui.db    images, pods, models, listing hashes
+DIR/grid.toml   the operator's own: datasets and encrypted models of the Grid Node
 DIR/blobs/      images/ pods/ models/: what the database points at
 DIR/staging/    what is not whole yet; emptied at every start
 DIR/lock        held by the one emtui that has it open
@@ -25,6 +26,7 @@ _OURS = frozenset(
         "blobs",
         "staging",
         "lock",
+        "grid.toml",
         "emtui.db",
         "emtui.db-wal",
         "emtui.db-shm",

@@ -90,6 +90,7 @@ class MainScreen(Screen[None]):
           for name, command in REGISTRY.items()),
         Binding("tab", "step_pane(1)", "Next pane", id="pane.next", show=False),
         Binding("shift+tab", "step_pane(-1)", "Previous pane", id="pane.previous", show=False),
+        Binding("s", "ask('search')", "Search the Grid Node: tags, encrypted models", id="search", show=False),
         Binding("R", "ask('refresh')", "Refresh", id="refresh", show=False),
         Binding("p", "ask('hold_poll')", "Hold this pane's poll", id="hold_poll", show=False),
         Binding("H", "ask('hold_queue')", "Hold back commands", id="hold_queue", show=False),
@@ -107,7 +108,7 @@ class MainScreen(Screen[None]):
     @dataclass
     class Asked(Message):
         """The operator wants something of the console itself: `refresh`, `hold_poll`, `hold_queue`, `copy`, `help`,
-        `quit`; `pane` is the pane that has the focus."""
+        `search`, `quit`; `pane` is the pane that has the focus."""
 
         what: str
         pane: str

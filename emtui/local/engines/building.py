@@ -12,7 +12,7 @@ from emtui.errors import EmtuiError
 from emtui.local.engines.base import BuildRequest
 from emtui.local.engines.buildlog import BuildLog, Emit, Step
 from emtui.local.engines.context import BuildContext, check_copyable, check_link
-from emtui.local.engines.dockerfile import Dockerfile, Instruction, parse_dockerfile
+from emtui.local.engines.dockerfile import Dockerfile, Instruction, excerpt, parse_dockerfile
 from emtui.local.engines.plan import CopyStep, ImageLookup, RunStep, Stage, WorkdirStep, make_plan, needed
 from emtui.local.engines.problems import BuildProblem
 from emtui.local.engines.references import parse_reference
@@ -65,6 +65,8 @@ class _Build:
         try:
             return self._run()
         except BuildProblem as problem:
+            if problem.step:
+                self._begin(problem.step)
             self._fail(problem.message, problem.line)
         except RootfsProblem as problem:
             self._fail(str(problem), 0)
@@ -139,10 +141,11 @@ class _Build:
                 self._log.line(output)
             self._log.line("------")
         first = line or (self._at.first_line if self._at is not None else 0)
-        if self._dockerfile is not None and first:
-            last = next((item.last_line for item in self._dockerfile.instructions if item.first_line == first), first)
-            for text in self._dockerfile.excerpt(self._request.dockerfile_name, first, last):
-                self._log.line(text.rstrip("\n"))
+        if first:
+            instructions = self._dockerfile.instructions if self._dockerfile is not None else ()
+            last = next((item.last_line for item in instructions if item.first_line == first), first)
+            for text in excerpt(self._request.dockerfile, self._request.dockerfile_name, first, last):
+                self._log.line(text)
         self._log.line(f"failed to solve: {message}")
 
 

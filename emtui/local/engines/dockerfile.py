@@ -25,6 +25,7 @@ _FLAGS = {
 }
 _MAX_BYTES = 1 << 20
 _MAX_LINE = 65_536
+_MAX_SHOWN = 1_000
 _HEREDOC = re.compile(r"(?<!<)<<-?\s*[\"']?[A-Za-z_]")
 _ESCAPE_DIRECTIVE = re.compile(r"\s*#\s*escape\s*=\s*([\\`])\s*", re.IGNORECASE)
 _DIRECTIVE = re.compile(r"\s*#\s*[A-Za-z]+\s*=")
@@ -71,18 +72,19 @@ class Dockerfile:
     """A whole one. `escape` is the character of its `# escape=` directive."""
 
     instructions: tuple[Instruction, ...]
-    lines: tuple[str, ...]
     escape: str
 
-    def excerpt(self, name: str, first: int, last: int) -> list[str]:
-        """The lines around an instruction as BuildKit prints them, each with its newline."""
-        start, stop = max(1, first - 2), min(len(self.lines), last + 2)
-        rule = "-" * 20
-        body = [
-            f"{number:4d} | {'>>>' if first <= number <= last else '   '} {self.lines[number - 1]}".rstrip() + "\n"
-            for number in range(start, stop + 1)
-        ]
-        return [f"{name}:{first}\n", f"{rule}\n", *body, f"{rule}\n"]
+
+def excerpt(text: str, name: str, first: int, last: int) -> list[str]:
+    """The lines of a Dockerfile around an instruction, as BuildKit prints them."""
+    lines = [line.rstrip("\r")[:_MAX_SHOWN] for line in text.split("\n")]
+    start, stop = max(1, first - 2), min(len(lines), last + 2)
+    rule = "-" * 20
+    body = [
+        f"{number:4d} | {'>>>' if first <= number <= last else '   '} {lines[number - 1]}".rstrip()
+        for number in range(start, stop + 1)
+    ]
+    return [f"{name}:{first}", rule, *body, rule]
 
 
 def parse_dockerfile(text: str) -> Dockerfile:
@@ -108,7 +110,7 @@ def parse_dockerfile(text: str) -> Dockerfile:
     instructions = tuple(_instructions(text, _escape(lines)))
     if not instructions:
         raise BuildProblem("the Dockerfile cannot be empty")
-    return Dockerfile(instructions, lines, _escape(lines))
+    return Dockerfile(instructions, _escape(lines))
 
 
 def _escape(lines: tuple[str, ...]) -> str:

@@ -53,7 +53,7 @@ class ImageTable:
         config: ImageConfig,
         root: str | None = None,
     ) -> StoredImage:
-        """Record an image in the place of one of the same reference, in one transaction; drop what nobody needs then."""
+        """Record an image in the place of one of the same reference, in one transaction, and drop what nobody needs."""
         created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         with self._store.change() as db:
             db.execute(

@@ -180,7 +180,8 @@ class _Planner:
             raise BuildProblem(
                 f"{base}: failed to resolve source metadata for {reference.canonical}: failed to do request: "
                 f'Head "{_manifest_address(reference.canonical)}": dial tcp: lookup {_host(reference.registry)}: '
-                "no such host"
+                "no such host",
+                step=f"[internal] load metadata for {reference.canonical}",
             )
         return f"base:{name}", base_config(name)
 

@@ -192,6 +192,12 @@ def terminated(
     return {"terminated": state}
 
 
+def overdue(max_duration_s: float) -> str:
+    """What is said of a pod that was stopped at its `max_duration`."""
+    after = f"{max_duration_s / 60:g} minutes" if max_duration_s >= 60 else f"{max_duration_s:g} seconds"
+    return f"it was stopped after its {after}"
+
+
 def joined(*messages: str) -> str:
     """Several things to say as one text."""
     return "; ".join(message for message in messages if message)

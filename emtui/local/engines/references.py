@@ -9,11 +9,12 @@ from emtui.local.engines.base import ONBOARD_REGISTRY
 DEFAULT_TAG = "latest"
 
 # The grammar of the registry's own reference, without the digest: it is what a builder accepts behind FROM.
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"(?:localhost(?::[0-9]{{1,5}})?|{_LABEL}(?:\.{_LABEL})+(?::[0-9]{{1,5}})?|{_LABEL}:[0-9]{{1,5}})"
+_NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
-    r"(?:(?P<registry>localhost(?::[0-9]{1,5})?|[A-Za-z0-9.-]*\.[A-Za-z0-9.-]+(?::[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})/)?"
-    r"(?P<repository>[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*)"
-    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
-    r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+    rf"(?:(?P<registry>{_HOST})/)?(?P<repository>{_NAME}(?:/{_NAME})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@sha256:[0-9a-f]{64})?"
 )
 _HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _MAX_LENGTH = 512

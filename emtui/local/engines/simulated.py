@@ -19,7 +19,7 @@ from emtui.local.engines.context import BuildContext
 from emtui.local.engines.images import ImageTable
 from emtui.local.engines.loading import load
 from emtui.local.engines.plan import CopyStep, RunStep, Stage, WorkdirStep
-from emtui.local.engines.records import PodFolder, PodRecord, State, running, terminated, waiting, wire_time
+from emtui.local.engines.records import PodFolder, PodRecord, State, overdue, running, terminated, waiting, wire_time
 from emtui.local.engines.references import on_board
 from emtui.local.engines.requests import check_pod_id, from_thread
 from emtui.local.stopping import Stop, stoppable
@@ -162,8 +162,7 @@ def simulated_state(record: PodRecord, now: float, stopped_at: float | None = No
         return running(starts, SIMULATED)
     ended = starts + lasts
     if lasts < RUNNING_S:
-        said = f"it was stopped after its {record.max_duration_s / 60:g} minutes"
-        return terminated(143, "DeadlineExceeded", said, SIMULATED, started_at=starts, finished_at=ended)
+        return terminated(143, "DeadlineExceeded", overdue(lasts), SIMULATED, started_at=starts, finished_at=ended)
     return terminated(0, "Completed", SIMULATED, started_at=starts, finished_at=ended)
 
 

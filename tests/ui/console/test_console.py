@@ -196,6 +196,55 @@ async def test_escape_in_activity_cancels(tmp_path: Path, engine: FakeEngine) ->
         await c.until_stage("uplink", Stage.CANCELLED)
 
 
+async def test_quitting_asks_when_something_is_unfinished(tmp_path: Path, engine: FakeEngine) -> None:
+    (tmp_path / "a").write_text("a")
+    async with console(tmp_path / "ws") as c:
+        await c.press("H", "u")
+        await until(lambda: isinstance(c.app.screen, UplinkDialog), c.pilot)
+        await c.press(*str(tmp_path / "a"), "ctrl+s")
+        await c.until_stage("uplink", Stage.HELD)
+        await c.press("q")
+        await c.until_text("1 command unfinished")
+        await c.press("escape")
+        assert c.app.conductor is not None
+        await c.press("q")
+        await c.until_text("1 command unfinished")
+        await c.pilot.pause()
+        await c.press("ctrl+s")
+        await until(lambda: c.app.conductor is None, c.pilot)
+    assert not (c.volume / "a").exists()
+
+
+async def test_a_failed_command_can_be_done_again(tmp_path: Path, engine: FakeEngine) -> None:
+    (tmp_path / "ws/volume/app").mkdir(parents=True)
+    (tmp_path / "ws/volume/app/Dockerfile").write_text("FROM alpine\nRUN false\n")
+    async with console(tmp_path / "ws") as c:
+        await c.until_text("app/")
+        await c.press("b", "ctrl+s")
+        await c.until_stage("build", Stage.FAILED)
+        (c.volume / "app/Dockerfile").write_text("FROM alpine\n")
+        await c.press("5", "A")
+        await c.until_text("Do it again?")
+        await c.pilot.pause()
+        await c.press("ctrl+s")
+        await c.until_stage("build", Stage.COMPLETE)
+
+
+async def test_the_grid_node_can_be_asked(tmp_path: Path, engine: FakeEngine) -> None:
+    (tmp_path / "ws").mkdir()
+    (tmp_path / "ws/grid.toml").write_text(
+        '[[dataset]]\nname = "d"\ntags = ["mnist"]\n[[encrypted_model]]\nid = "shares"\nworkers = ["alice"]\n'
+    )
+    async with console(tmp_path / "ws") as c:
+        await c.until_text("#mnist")
+        await c.press("s")
+        await c.until_text("Search the Grid Node")
+        await c.press(*"shares", "enter")
+        await c.until_text("alice")
+        await c.until_text("no dataset bears the tag shares")
+        await c.press("escape")
+
+
 async def test_what_was_done_before_is_remembered(tmp_path: Path, engine: FakeEngine) -> None:
     (tmp_path / "a").write_text("a")
     async with console(tmp_path / "ws") as c:

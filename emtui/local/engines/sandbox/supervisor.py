@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from emtui.local.engines.records import PodFolder, PodRecord, State, running, terminated, waiting, wire_time
+from emtui.local.engines.records import PodFolder, PodRecord, State, overdue, running, terminated, waiting, wire_time
 from emtui.local.engines.sandbox.farm import make_farm, make_scratch
 from emtui.local.engines.sandbox.jail import Jail, Limits, close_quietly, isolation_by_name
 from emtui.local.engines.sandbox.lookup import StartProblem, find_command, find_user
@@ -178,7 +178,7 @@ class Supervisor:
                               started_at=started)  # fmt: skip
         if ended.is_overdue:
             return terminated(ended.exit_code, "DeadlineExceeded",
-                              f"it was stopped after its {self._record.max_duration_s / 60:g} minutes", self._note,
+                              overdue(self._record.max_duration_s), self._note,
                               started_at=started)  # fmt: skip
         if ended.exit_code == 0:
             return terminated(0, "Completed", self._note, started_at=started)
