@@ -13,9 +13,10 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widgets import Input
 from textual.worker import Worker
 
-from emtui.commands import REGISTRY
+from emtui.commands import LOCAL_USER, REGISTRY, Command
 from emtui.errors import EmtuiError
 from emtui.screens.asking import NothingChosen, dialog_for
 from emtui.screens.main import MainScreen
@@ -55,6 +56,7 @@ class EmtuiApp(App[None]):
         self.failure: EmtuiError | None = None
         self.exit_code = 0
         self._main = MainScreen(is_read_only=profile.is_read_only)
+        self._opened = asyncio.Event()
         self._leaving = asyncio.Event()
         self._session_worker: Worker[None] | None = None
 
@@ -96,6 +98,7 @@ class EmtuiApp(App[None]):
                 conductor = self.conductor = conducting.Conductor(session, self.main)
                 try:
                     await conductor.start()
+                    self._opened.set()
                     await self._leaving.wait()
                 finally:
                     self.conductor = None
@@ -159,25 +162,33 @@ class EmtuiApp(App[None]):
 
     # ------------------------------------------------------------------------------------------------- wishes
 
-    @on(MainScreen.Wished)
-    def _open_dialog(self, event: MainScreen.Wished) -> None:
-        self.run_worker(self._ask(event.name), name=f"ask-{event.name}", group="dialog", exclusive=True)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A command's key in a field is a letter."""
+        if action == "wish":
+            return self.screen is self.main and not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
 
-    async def _ask(self, name: str) -> None:
-        if self.conductor is None:
-            self.main.say("The workspace is still being opened.")
-            return
+    async def action_wish(self, name: str) -> None:
+        """Open a command's dialog. Keys that follow wait until it is there."""
         if self.profile.is_read_only and REGISTRY[name].changes_remote:
             self.main.say(f"{REGISTRY[name].title} is off: read-only.", remedy="Start without --read-only.")
             return
         try:
-            dialog = dialog_for(name, self.main, self.conductor.session.em_info.user)
+            dialog = dialog_for(name, self.main, LOCAL_USER)
         except NothingChosen as missing:
             self.main.say(str(missing))
             return
-        command = await self.push_screen_wait(dialog)
-        if command is not None and self.conductor is not None:
+        await self.push_screen(dialog, self._submit)
+
+    async def _submit(self, command: Command | None) -> None:
+        if command is not None:
             self.main.files.clear_marks()
+            # A dialog may be quicker than the workspace is opened.
+            self.run_worker(self._submit_once_open(command), name="submit", group="submit")
+
+    async def _submit_once_open(self, command: Command) -> None:
+        await self._opened.wait()
+        if self.conductor is not None:
             await self.conductor.submit(command)
 
     @on(MainScreen.Asked)
@@ -259,21 +270,21 @@ class EmtuiApp(App[None]):
             self.conductor.acknowledge(state.id)
 
     @on(ImagesPane.Opened)
-    def _run_image(self) -> None:
-        self.main.action_wish("run")
+    async def _run_image(self) -> None:
+        await self.action_wish("run")
 
     @on(GridPane.Opened)
-    def _get_model(self) -> None:
-        self.main.action_wish("get_model")
+    async def _get_model(self) -> None:
+        await self.action_wish("get_model")
 
     @on(FilesPane.Opened)
-    def _downlink_file(self) -> None:
-        self.main.action_wish("downlink")
+    async def _downlink_file(self) -> None:
+        await self.action_wish("downlink")
 
     @on(KeyBar.Pressed)
     async def _press(self, event: KeyBar.Pressed) -> None:
         if event.name in REGISTRY:
-            self.main.action_wish(event.name)
+            await self.action_wish(event.name)
         elif event.name == "help":
             self._show_help()
         elif event.name == "palette":
@@ -285,7 +296,7 @@ class EmtuiApp(App[None]):
         """The palette: the registry, the console's own actions, the themes."""
         del screen
         for name, command in REGISTRY.items():
-            yield SystemCommand(command.title, f"{command.help}  [{command.key}]", partial(self.main.action_wish, name))
+            yield SystemCommand(command.title, f"{command.help}  [{command.key}]", partial(self.action_wish, name))
         yield SystemCommand("Refresh", "Ask for everything at once  [R]", partial(self.main.action_ask, "refresh"))
         yield SystemCommand(
             "Hold the queue", "Hold commands back, or let them go  [H]", partial(self.main.action_ask, "hold_queue")
@@ -300,7 +311,11 @@ class EmtuiApp(App[None]):
 
 
 def _import_what_takes_time() -> "tuple[ModuleType, ModuleType]":
-    return importlib.import_module("emtui.conductor"), importlib.import_module("emtui.session")
+    modules = importlib.import_module("emtui.conductor"), importlib.import_module("emtui.session")
+    # The first dialog would otherwise keep its key waiting.
+    for name in ("uplink", "downlink", "delete", "build", "load", "run", "serve_model", "get_model"):
+        importlib.import_module(f"emtui.screens.{name}")
+    return modules
 
 
 def run_console(profile: "Profile") -> int:

@@ -15,6 +15,9 @@ from emtui.models import PodSpec
 
 Endpoint = Literal["em", "grid"]
 
+LOCAL_USER = "client1"
+"""The name of local mode's one user, as in the specification's examples."""
+
 
 class Significance(StrEnum):
     """How much a command can hurt: critical ones are asked about, and all that change anything are off when

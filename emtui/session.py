@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from emtui.commands import Command, Endpoint
+from emtui.commands import LOCAL_USER, Command, Endpoint
 from emtui.errors import Forbidden
 from emtui.journal import Journal
 from emtui.link import Link
@@ -20,9 +20,6 @@ from emtui.models import EndpointInfo
 from emtui.perform import Backends, perform
 from emtui.reconcile import reconcile
 from emtui.threads import in_thread
-
-LOCAL_USER = "client1"
-"""The name of local mode's one user, as in the specification's examples."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,20 @@ def width_of(parts: "Line | list[Part]") -> int:
     return sum(cell_len(part.text) for part in parts)
 
 
+def fitted(line: Line, width: int) -> Line:
+    """The line in at most `width` cells, with `…` where something is missing."""
+    if width_of(line) <= width:
+        return line
+    parts: list[Part] = []
+    for part in line:
+        room = width - width_of(parts)
+        if cell_len(part.text) > room:
+            parts.append(Part(cut(part.text, room), part.style))
+            break
+        parts.append(part)
+    return tuple(parts)
+
+
 def wrap(text: str, width: int, most: int = 100) -> list[str]:
     """`text` in lines of at most `width` cells, broken between words where it can be; at most `most` lines, the
     last of which then ends in `…`."""
@@ -75,8 +89,8 @@ def wrap(text: str, width: int, most: int = 100) -> list[str]:
     if line.strip():
         lines.append(line.rstrip())
     if len(lines) > most:
-        lines = lines[:most]
-        lines[-1] = cut(lines[-1] + "…", width) if cell_len(lines[-1]) < width else cut(lines[-1], width - 1) + "…"
+        last = lines[most - 1]
+        lines[most - 1 :] = [set_cell_size(last, min(cell_len(last), width - 1)).rstrip(" ") + "…"]
     return lines
 
 

@@ -1,7 +1,7 @@
 """Pane 1: the volume's tree."""
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Hashable, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +13,7 @@ from textual.widgets import Input
 from emtui import text
 from emtui.models import FileNode, Listing
 from widgets.cells import Line, cut, right
-from widgets.file_rows import ROOT_PATH, FileRow, existing, matching_rows, tree_rows, without_nested
+from widgets.file_rows import ROOT_PATH, FileRow, Orders, TreeRows, existing, matching_rows, tree_rows, without_nested
 from widgets.palette import Part
 from widgets.pane import Pane
 from widgets.row_list import MARK_WIDTH, RowList
@@ -62,6 +62,10 @@ class FileTree(RowList[FileRow]):
 
     def key_of(self, row: FileRow) -> str:
         return row.path
+
+    def index_of(self, key: Hashable, near: int) -> int | None:
+        rows = self.rows
+        return rows.index_of(str(key)) if isinstance(rows, TreeRows) else super().index_of(key, near)
 
     def draw_row(self, row: FileRow, width: int) -> Line:
         size_width = SIZE_WIDTH + 1 if width >= _NAME_BEFORE_SIZE + SIZE_WIDTH else 0
@@ -167,6 +171,7 @@ class FilesPane(Pane[Listing]):
         super().__init__(id=id, classes=classes)
         self.file_tree = FileTree()
         self.opened: set[str] = {ROOT_PATH}
+        self._orders = Orders()
         self._matches: int | None = None
 
     def compose(self) -> "ComposeResult":
@@ -278,7 +283,7 @@ class FilesPane(Pane[Listing]):
         if listing is None or not (listing.nodes or self.filter_text):
             self.file_tree.set_rows([])
             return
-        self.file_tree.set_rows(tree_rows(listing, self.opened))
+        self.file_tree.set_rows(tree_rows(listing, self.opened, self._orders))
 
     def _search(self) -> None:
         if self.listing is not None:

@@ -2,7 +2,7 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from rich.style import Style
 from textual.binding import Binding, BindingType
@@ -15,11 +15,13 @@ from emtui import text
 from emtui.views import Feed
 from widgets.canvas import Canvas, make_strip
 from widgets.cells import Line, wrap
-from widgets.filter_bar import FilterBar
 from widgets.frame import HEAVY, ROUND, edge, joined
 from widgets.palette import Part, palette_of
 from widgets.row_list import RowList
 from widgets.status import Status
+
+if TYPE_CHECKING:
+    from widgets.filter_bar import FilterBar
 
 T = TypeVar("T")
 
@@ -278,11 +280,13 @@ class Pane(Vertical, Generic[T]):
         if action == "filter":
             return self.is_filterable
         if action == "clear_filter":
-            return bool(self.filter_text) or bool(self.query(FilterBar))
+            return bool(self.filter_text) or bool(self.query("FilterBar"))
         return True
 
     async def action_filter(self) -> None:
         """Open the filter's line, or go back to it."""
+        from widgets.filter_bar import FilterBar  # after the first frame
+
         bars = self.query(FilterBar)
         bar = bars.first() if bars else FilterBar()
         if not bars:
@@ -291,7 +295,7 @@ class Pane(Vertical, Generic[T]):
 
     async def action_clear_filter(self) -> None:
         """No filter, and the focus on the list."""
-        await self.query(FilterBar).remove()
+        await self.query("FilterBar").remove()
         self.canvas.focus()
         self._set_filter("")
 
@@ -301,18 +305,18 @@ class Pane(Vertical, Generic[T]):
             self.filter_changed(needle.casefold())
             self.refresh_state()
 
-    def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
+    def on_filter_bar_changed(self, event: "FilterBar.Changed") -> None:
         event.stop()
         if event.control.is_mounted:
             self._set_filter(event.text)
 
-    async def on_filter_bar_kept(self, event: FilterBar.Kept) -> None:
+    async def on_filter_bar_kept(self, event: "FilterBar.Kept") -> None:
         event.stop()
         if not self.filter_text and not event.control.input.value:
             await self.action_clear_filter()
         self.canvas.focus()
 
-    async def on_filter_bar_dropped(self, event: FilterBar.Dropped) -> None:
+    async def on_filter_bar_dropped(self, event: "FilterBar.Dropped") -> None:
         event.stop()
         await self.action_clear_filter()
 

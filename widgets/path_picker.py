@@ -41,6 +41,14 @@ def shown(path: Path) -> str:
         return str(path)
 
 
+def with_tilde(text: str) -> str:
+    """A message about paths with `~` for the home; foreign text still."""
+    try:
+        return text.replace(f"{Path.home()}/", "~/")
+    except RuntimeError:
+        return text
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A name in a folder. `size_bytes` is None for what has none, or where it was not asked."""

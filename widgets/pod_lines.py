@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from emtui import text
 from emtui.models import PodSpec, PodState, Terminated
 from emtui.views import PastPod, PodView
-from widgets.cells import Line, bar, cut, left, width_of, wrap
+from widgets.cells import Line, bar, cut, fitted, left, width_of, wrap
 from widgets.palette import Part
 from widgets.status import Status
 
@@ -60,7 +60,7 @@ def pod_lines(view: PodView, polled_at: datetime | None, now: datetime, width: i
     state, spec = view.status.state, view.spec
     words, status = pod_state(view, now)
     if not words:
-        return _past_lines(view.past, now, width) if view.past else ()
+        return tuple(fitted(line, width) for line in _past_lines(view.past, now, width)) if view.past else ()
     lines: list[Line] = [_title(view, width)]
     progress = _progress(view, now, width)
     if progress:
@@ -77,14 +77,14 @@ def pod_lines(view: PodView, polled_at: datetime | None, now: datetime, width: i
     if view.past:
         lines.append(())
         lines.extend(_past_lines(view.past, now, width))
-    return tuple(lines)
+    return tuple(fitted(line, width) for line in lines)
 
 
 def _title(view: PodView, width: int) -> Line:
     """Image and node. The state stands in the pane's top edge."""
     if view.spec is None:
         return (Part(cut("started by somebody else: its image is not known here", width), "muted"),)
-    node = text.safe_str(view.spec.node, 32)
+    node = cut(text.safe_str(view.spec.node, 32), max(4, width // 4))
     image = cut(text.safe_str(view.spec.docker_image, 512), max(8, width - cell_len(node) - 3))
     return (Part(image, "strong"), Part(f"   {node}", "accent"))
 
@@ -171,10 +171,9 @@ def _past_lines(past: tuple[PastPod, ...], now: datetime, width: int) -> tuple[L
         moment = pod.finished_at.astimezone(now.tzinfo)
         at = moment.strftime("%H:%MZ") if moment.date() == now.date() else moment.strftime("%m-%d")
         size = cell_len(reason) + len(at) + 5
-        if used + size - 2 > width:
-            if used == 8:
-                parts.append(Part(cut(f"{status.sign} {reason} {at}", width - used), status))
+        if used + size - 2 > width and len(parts) > 1:
             break
-        parts += [Part(f"{status.sign} ", status), Part(f"{reason} "), Part(f"{at}  ", "muted")]
+        gap = "  " if len(parts) > 1 else ""
+        parts += [Part(f"{gap}{status.sign} ", status), Part(f"{reason} "), Part(at, "muted")]
         used += size
     return (tuple(parts),)

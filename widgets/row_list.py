@@ -108,6 +108,16 @@ class RowList(Canvas, Generic[R], can_focus=True):
         del row
         return ""
 
+    def index_of(self, key: Hashable, near: int) -> int | None:
+        """Where the row with that key is, None where there is none. It was at `near` before."""
+        key_of, rows, count = self.key_of, self._rows, len(self._rows)
+        # Few rows come or go between two refreshes, so the search starts where the row was.
+        for distance in range(_NEAR):
+            for index in (near + distance, near - distance):
+                if 0 <= index < count and key_of(rows[index]) == key:
+                    return index
+        return next((index for index, row in enumerate(rows) if key_of(row) == key), None)
+
     def clicked(self, row: R, x: int) -> bool:
         """A click at cell `x` of a row. True: it is dealt with and opens nothing."""
         del row
@@ -149,13 +159,8 @@ class RowList(Canvas, Generic[R], can_focus=True):
             return 0
         if key is None or (self.follows_first and near == 0):
             return min(near, count - 1)
-        key_of, rows = self.key_of, self._rows
-        # Few rows come or go between two refreshes, so the search starts where the row was.
-        for distance in range(_NEAR):
-            for index in (near + distance, near - distance):
-                if 0 <= index < count and key_of(rows[index]) == key:
-                    return index
-        return next((index for index, row in enumerate(rows) if key_of(row) == key), min(near, count - 1))
+        index = self.index_of(key, near)
+        return min(near, count - 1) if index is None else index
 
     # ----------------------------------------------------------------------------------------------- the cursor
 
@@ -186,8 +191,8 @@ class RowList(Canvas, Generic[R], can_focus=True):
 
     def move_to_key(self, key: Hashable) -> bool:
         """Put the cursor on the row with that key. False where there is none."""
-        index = self._find(key, self._cursor)
-        if index >= len(self._rows) or self.key_of(self._rows[index]) != key:
+        index = self.index_of(key, self._cursor)
+        if index is None:
             return False
         self.move_to(index)
         return True

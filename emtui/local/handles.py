@@ -241,6 +241,8 @@ class DirHandle:
         Raises OSError.
         """
         # A folder without rights cannot be opened; through this descriptor its mode can be changed all the same.
+        if not hasattr(os, "O_PATH"):
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
         fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._fd)
         try:
             os.chmod(f"/proc/self/fd/{fd}", stat.S_IRWXU)  # noqa: PTH101 - the path of a descriptor, not of a file

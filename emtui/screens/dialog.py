@@ -153,10 +153,8 @@ class Dialog(ModalScreen[ResultT | None], Generic[ResultT]):
     def on_mount(self) -> None:
         self.show_words()
         first = next(iter(self.query(Field)), None)
-        if first is None or self.is_critical:
-            self.query_one("#cancel").focus()
-        else:
-            first.focus_control()
+        # At once, not by `focus()`, which takes its turn after keys that were typed ahead.
+        self.set_focus(self.query_one("#cancel") if first is None or self.is_critical else first.control_widget())
 
     def on_resize(self) -> None:
         self._fit()

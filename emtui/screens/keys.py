@@ -35,7 +35,7 @@ def help_rows() -> list[Row]:
 
 
 def _is_wish(binding: BindingType) -> bool:
-    return isinstance(binding, Binding) and binding.action.startswith("wish(")
+    return isinstance(binding, Binding) and binding.action.startswith("app.wish(")
 
 
 def _rows(group: str, bindings: Iterable[BindingType]) -> list[Row]:

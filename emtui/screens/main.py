@@ -86,7 +86,8 @@ class MainScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(number), f"pane('{name}')", name.title(), id=f"pane.{name}", show=False)
           for number, name in enumerate(PANES, 1)),
-        *(Binding(command.key, f"wish('{name}')", command.title, id=f"command.{name}", show=False)
+        # With priority, so that what is typed right after the key waits for the dialog and goes into its first field.
+        *(Binding(command.key, f"app.wish('{name}')", command.title, id=f"command.{name}", show=False, priority=True)
           for name, command in REGISTRY.items()),
         Binding("tab", "step_pane(1)", "Next pane", id="pane.next", show=False),
         Binding("shift+tab", "step_pane(-1)", "Previous pane", id="pane.previous", show=False),
@@ -98,12 +99,6 @@ class MainScreen(Screen[None]):
         Binding("question_mark", "ask('help')", "Help", id="help", show=False),
         Binding("q", "ask('quit')", "Quit", id="quit", show=False),
     ]  # fmt: skip
-
-    @dataclass
-    class Wished(Message):
-        """The operator wants a command: its name in the registry."""
-
-        name: str
 
     @dataclass
     class Asked(Message):
@@ -188,9 +183,6 @@ class MainScreen(Screen[None]):
         self.action_pane(PANES[(PANES.index(self._current) + step) % len(PANES)])
 
     # ------------------------------------------------------------------------------------------------- wishes
-
-    def action_wish(self, name: str) -> None:
-        self.post_message(self.Wished(name))
 
     def action_ask(self, what: str) -> None:
         self.post_message(self.Asked(what, self._current))

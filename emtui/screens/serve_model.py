@@ -13,7 +13,7 @@ from emtui.screens.dialog import Dialog, Words, told
 from emtui.screens.typed_paths import read_line, resolve
 from emtui.text import safe_text, size
 from widgets.fields import ChoiceField, Field, TextField
-from widgets.path_picker import PathPicker, shown
+from widgets.path_picker import PathPicker, shown, with_tilde
 
 SOURCE = "model"
 _LOOK_DELAY_S = 0.12
@@ -76,7 +76,7 @@ class ServeModelDialog(Dialog[ServeModel]):
         try:
             return paths[0], files.FileSource(paths[0]).size_bytes
         except EmtuiError as error:
-            raise InvalidField(SOURCE, error.message, remedy=error.remedy) from error
+            raise InvalidField(SOURCE, with_tilde(error.message), remedy=error.remedy) from error
 
     def words(self) -> Words:
         if not self._path.value.strip():

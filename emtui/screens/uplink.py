@@ -16,7 +16,7 @@ from emtui.screens.dialog import Dialog, Words, told
 from emtui.screens.typed_paths import read_line, read_lines, resolve
 from emtui.text import count, safe_text, size
 from widgets.fields import Field, TextField
-from widgets.path_picker import PathPicker
+from widgets.path_picker import PathPicker, with_tilde
 from widgets.safe_input import SafeInput
 
 SOURCES = "files"
@@ -104,7 +104,7 @@ class UplinkDialog(Dialog[Uplink]):
             sources, dest_path = await self._asked()
             self._plan = await asyncio.to_thread(files.plan_uplink, sources, dest_path)
         except EmtuiError as error:
-            self._plan = error
+            self._plan = EmtuiError(with_tilde(error.message), remedy=error.remedy)
         self.show_words()
 
     def words(self) -> Words:
@@ -129,7 +129,9 @@ class UplinkDialog(Dialog[Uplink]):
             )
         ]
         for skipped in plan.skipped[:_MOST_SKIPPED]:
-            lines.append(Content.assemble(("■ ", "$em-caution"), "left out: ", safe_text(skipped, limit=200)))
+            lines.append(
+                Content.assemble(("■ ", "$em-caution"), "left out: ", safe_text(with_tilde(skipped), limit=200))
+            )
         if len(plan.skipped) > _MOST_SKIPPED:
             lines.append(Content(f"  and {len(plan.skipped) - _MOST_SKIPPED:,} more left out"))
         return lines
@@ -152,5 +154,5 @@ class UplinkDialog(Dialog[Uplink]):
         except InvalidField:
             raise
         except EmtuiError as error:
-            raise InvalidField(SOURCES, error.message, remedy=error.remedy) from error
+            raise InvalidField(SOURCES, with_tilde(error.message), remedy=error.remedy) from error
         return Uplink(sources, dest_path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import time_machine
+from textual import events
 from textual.pilot import Pilot
 from ui_harness import HOSTILE_NAMES, screen_text, until
 
@@ -103,6 +104,18 @@ async def test_uplink_by_keys(tmp_path: Path, engine: FakeEngine) -> None:
         await c.until_stage("uplink", Stage.COMPLETE)
         await c.until_text("payload.bin")
         assert (c.volume / "payload.bin").read_bytes() == b"x" * 3000
+
+
+async def test_what_is_typed_ahead_goes_into_the_dialog(tmp_path: Path, engine: FakeEngine) -> None:
+    """Letters of a path are keys of the main screen, `q` and `x` among them."""
+    (tmp_path / "xqx").write_bytes(b"x")
+    app = EmtuiApp(Profile(tmp_path / "ws"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        for key in ("u", *str(tmp_path / "xqx"), "ctrl+s"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(lambda: (tmp_path / "ws/volume/xqx").exists(), pilot)
+        app.leave()
+        await until(lambda: app.conductor is None, pilot)
 
 
 async def test_delete_asks_first_and_escape_leaves_it(tmp_path: Path, engine: FakeEngine) -> None:

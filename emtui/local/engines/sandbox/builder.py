@@ -17,7 +17,7 @@ from emtui.local.engines.problems import BuildProblem
 from emtui.local.engines.sandbox.copying import Copier
 from emtui.local.engines.sandbox.farm import make_farm, make_scratch
 from emtui.local.engines.sandbox.jail import Jail, Limits
-from emtui.local.engines.sandbox.lookup import StartProblem, find_command, find_user
+from emtui.local.engines.sandbox.lookup import StartProblem, find_command, find_user, has_known_format
 from emtui.local.engines.sandbox.rootfs import Rootfs
 from emtui.local.engines.sandbox.runstep import run_step
 from emtui.local.engines.sandbox.tree import Check, copy_tree, digest_tree, remove_tree
@@ -117,6 +117,8 @@ class SandboxWorker:
             try:
                 user = find_user(root, step.user)
                 program = find_command(root, step.argv[0], step.env.get("PATH", ""), step.workdir)
+                if not has_known_format(root, program):
+                    raise StartProblem(f"exec {program}: exec format error")
             except StartProblem as problem:
                 raise BuildProblem(f'process "{shown}" did not complete successfully: {problem}') from problem
         jail = Jail(

@@ -1,10 +1,18 @@
 """What a command means inside an image: which file it is, as which user it runs. As runc looks and as it complains."""
 
+import os
 import stat
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from emtui.local.engines.sandbox.rootfs import Rootfs
 
+_ELF = b"\x7fELF"
+_ELF_HEADER_BYTES = 52
+# A 64-bit x86 machine also executes 32-bit programs: (class, machine).
+_X86_64, _I386 = (2, 62), (1, 3)
+_BINFMT = Path("/proc/sys/fs/binfmt_misc")
 _MAX_ID = 2**31 - 1
 
 
@@ -41,6 +49,35 @@ def find_command(root: Rootfs, name: str, path: str, workdir: str) -> str:
         if name and found is not None and stat.S_ISREG(found.stat.st_mode) and found.stat.st_mode & 0o111:
             return place
     raise StartProblem(f'exec: "{name}": executable file not found in $PATH')
+
+
+def has_known_format(root: Rootfs, place: str) -> bool:
+    """Whether the kernel can execute a file: a script with `#!`, or a program for this machine.
+
+    bwrap would give any other file to a shell (`execvp`), which no container does.
+    """
+    found = root.find(place)
+    head = root.read_head(found) if found is not None else b""
+    if head.startswith(b"#!"):
+        return True
+    if not head.startswith(_ELF) or len(head) < _ELF_HEADER_BYTES:
+        return False
+    with Path(sys.executable).open("rb") as file:
+        own = _machine(file.read(_ELF_HEADER_BYTES))
+    kind = _machine(head)
+    return kind == own or (own, kind) == (_X86_64, _I386) or _has_emulators()
+
+
+def _machine(head: bytes) -> tuple[int, int]:
+    return head[4], int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
+
+
+def _has_emulators() -> bool:
+    """Whether the kernel was told how to execute programs for other machines."""
+    try:
+        return any(name not in ("register", "status") for name in os.listdir(_BINFMT))  # noqa: PTH208 - names are wanted
+    except OSError:
+        return False
 
 
 def find_user(root: Rootfs, text: str) -> User:

@@ -134,15 +134,20 @@ class Rootfs:
     def read_text(self, path: str, limit: int = 1 << 20) -> str:
         """The text of a small file of the image, empty where there is none."""
         found = self.find(path)
-        if found is None or not stat.S_ISREG(found.stat.st_mode):
-            return ""
+        return os.fsdecode(self.read_head(found, limit)) if found is not None else ""
+
+    def read_head(self, found: Found, limit: int = 64) -> bytes:
+        """The first bytes of what was found, none where it is no regular file."""
+        if not stat.S_ISREG(found.stat.st_mode):
+            return b""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         if found.host_path:
-            with Path(found.host_path).open("rb") as file:
-                return os.fsdecode(file.read(limit))
-        with self.open_parent(found) as parent:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            with os.fdopen(os.open(found.names[-1], flags, dir_fd=parent.fd), "rb") as file:
-                return os.fsdecode(file.read(limit))
+            fd = os.open(found.host_path, flags & ~os.O_NOFOLLOW)
+        else:
+            with self.open_parent(found) as parent:
+                fd = os.open(found.names[-1], flags, dir_fd=parent.fd)
+        with os.fdopen(fd, "rb") as file:
+            return file.read(limit)
 
     # ---------------------------------------------------------------------------------------------- writing
 

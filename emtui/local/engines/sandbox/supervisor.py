@@ -15,7 +15,7 @@ from pathlib import Path
 from emtui.local.engines.records import PodFolder, PodRecord, State, overdue, running, terminated, waiting, wire_time
 from emtui.local.engines.sandbox.farm import make_farm, make_scratch
 from emtui.local.engines.sandbox.jail import Jail, Limits, close_quietly, isolation_by_name
-from emtui.local.engines.sandbox.lookup import StartProblem, find_command, find_user
+from emtui.local.engines.sandbox.lookup import StartProblem, find_command, find_user, has_known_format
 from emtui.local.engines.sandbox.rootfs import Rootfs, RootfsProblem
 from emtui.local.engines.sandbox.run import TICK_S, Ended, Run, wake_on_signals
 from emtui.local.engines.sandbox.tree import copy_tree, remove_tree
@@ -33,6 +33,10 @@ _RUNC = (
 
 class _Stopped(Exception):
     """It is to stop before the command was started."""
+
+
+class _Unexecutable(Exception):
+    """The container could be made, but the kernel cannot execute the command."""
 
 
 class Supervisor:
@@ -53,6 +57,8 @@ class Supervisor:
             final = self._cannot_start(self._record.problem) if self._record.problem else self._live()
         except _Stopped:
             final = terminated(143, "Error", "stopped before it was started", self._note)
+        except _Unexecutable as problem:
+            final = self._not_executed(str(problem), time.time())
         except StartProblem as problem:
             final = self._cannot_start(f"{_RUNC}: {problem}")
         except (OSError, RootfsProblem) as error:
@@ -136,6 +142,8 @@ class Supervisor:
             if not record.argv:
                 raise StartProblem("no command specified")
             program = find_command(root, record.argv[0], record.env.get("PATH", ""), record.workdir)
+            if not has_known_format(root, program):
+                raise _Unexecutable(f"exec {program}: exec format error")
         env = {"HOME": user.home, **record.env, "HOSTNAME": record.name}
         return Jail(
             root=str(self._folder.path / "root"),
@@ -170,8 +178,7 @@ class Supervisor:
     def _final(self, ended: Ended, started: float) -> State:  # noqa: PLR0911 - one for each reason
         if ended.start_error:
             if ended.start_error.startswith("exec "):
-                # As with runc, the container exists by then: it has started and ended, with the complaint as its log.
-                return terminated(255, "Error", ended.start_error, self._note, started_at=started)
+                return self._not_executed(ended.start_error, started)
             return self._cannot_start(f"{_RUNC}: {ended.start_error}")
         if ended.is_evicted:
             return terminated(ended.exit_code, "Evicted", "The node was low on resource: ephemeral-storage", self._note,
@@ -186,6 +193,10 @@ class Supervisor:
             return terminated(137, "OOMKilled", self._note, started_at=started)
         asked = "stopped as asked" if signal.SIGTERM in self._signals else ""
         return terminated(ended.exit_code, "Error", asked, self._note, started_at=started)
+
+    def _not_executed(self, why: str, started: float) -> State:
+        """As with runc, the container exists by then: it has started and ended, with the complaint as its log."""
+        return terminated(255, "Error", why, self._note, started_at=started)
 
     def _cannot_start(self, why: str) -> State:
         return terminated(128, "StartError", why, self._note)

@@ -39,8 +39,10 @@ class UnshareRun:
         control_read, self._control = os.pipe()
         self._status, status_write = os.pipe()
         command, env = python_command(_LAUNCHER, str(control_read), str(status_write))
-        users = ["--map-root-user"] if (jail.uid, jail.gid) == (0, 0) else [f"--map-user={jail.uid}",
-                                                                           f"--map-group={jail.gid}"]  # fmt: skip
+        users = ["--map-root-user"]
+        if (jail.uid, jail.gid) != (0, 0):
+            # Only root keeps its capabilities when the launcher is executed, and that needs them for a moment.
+            users = [f"--map-user={jail.uid}", f"--map-group={jail.gid}", "--keep-caps"]
         try:
             self.process = subprocess.Popen(
                 [program, "--user", *users, *_NAMESPACES, "--", *command],
