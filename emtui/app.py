@@ -18,6 +18,7 @@ from textual.worker import Worker
 
 from emtui.commands import LOCAL_USER, REGISTRY, Command
 from emtui.errors import EmtuiError
+from emtui.hangup import terminal_may_go
 from emtui.screens.asking import NothingChosen, dialog_for
 from emtui.screens.main import MainScreen
 from emtui.text import count, safe_str
@@ -86,7 +87,7 @@ class EmtuiApp(App[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        self._session_worker = self.run_worker(self._live(), name="session", group="session", exit_on_error=False)
+        self._session_worker = self.run_worker(self._live, name="session", group="session", exit_on_error=False)
 
     async def _live(self) -> None:
         """Hold the session open until the operator leaves."""
@@ -128,7 +129,7 @@ class EmtuiApp(App[None]):
 
     def action_leave(self) -> None:
         """Leave, after a question where commands have not ended."""
-        self.run_worker(self._leave_after_asking(), name="leave", group="dialog", exclusive=True)
+        self.run_worker(self._leave_after_asking, name="leave", group="dialog", exclusive=True)
 
     async def action_quit(self) -> None:
         self.action_leave()
@@ -321,7 +322,8 @@ def _import_what_takes_time() -> "tuple[ModuleType, ModuleType]":
 def run_console(profile: "Profile") -> int:
     """Run the console until the operator leaves. Returns the exit code; a failure is one line on stderr."""
     app = EmtuiApp(profile)
-    app.run()
+    with terminal_may_go():
+        app.run()
     if app.failure is not None:
         remedy = f" {safe_str(app.failure.remedy)}" if app.failure.remedy else ""
         print(f"emtui: {safe_str(app.failure.message)}.{remedy}", file=sys.stderr)  # noqa: T201 - its one line

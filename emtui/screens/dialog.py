@@ -231,7 +231,7 @@ class Dialog(ModalScreen[ResultT | None], Generic[ResultT]):
     def action_submit(self) -> None:
         if not (self._is_busy or self._is_over):
             self._is_busy = True
-            self.run_worker(self._submit(), group="submit")
+            self.run_worker(self._submit, group="submit")
 
     async def _submit(self) -> None:
         wrong = [field for field in self.fields() if not field.check()]

@@ -75,7 +75,7 @@ class DownlinkDialog(Dialog[Downlink]):
 
     def _look_anew(self) -> None:
         self._targets = None
-        self.run_worker(self._look(), group="look", exclusive=True)
+        self.run_worker(self._look, group="look", exclusive=True)
 
     async def _look(self) -> None:
         await asyncio.sleep(_LOOK_DELAY_S)

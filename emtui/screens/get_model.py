@@ -50,7 +50,7 @@ class GetModelDialog(Dialog[GetModel]):
 
     def _look_anew(self) -> None:
         self._place = None
-        self.run_worker(self._look(), group="look", exclusive=True)
+        self.run_worker(self._look, group="look", exclusive=True)
 
     async def _look(self) -> None:
         await asyncio.sleep(_LOOK_DELAY_S)

@@ -193,8 +193,12 @@ class MainScreen(Screen[None]):
         """A second has passed: clocks, ages, countdowns."""
         now_utc, now_monotonic = datetime.now(UTC), time.monotonic()
         self.header.tick(now_utc)
-        for pane in self.panes.values():
-            pane.tick(now_utc, now_monotonic)
+        self.pod.tick(now_utc, now_monotonic)
+        self.activity.tick(now_utc, now_monotonic)
+        # Ages may be a second late; an idle console is mostly the drawing of them.
+        if now_utc.second % 2 == 0:
+            for pane in (self.files, self.images, self.grid):
+                pane.tick(now_utc, now_monotonic)
 
     def copy_text(self) -> str:
         """What `y` copies from the pane that has the focus, harmless wherever it is pasted; empty for nothing."""

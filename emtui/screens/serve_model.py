@@ -49,7 +49,7 @@ class ServeModelDialog(Dialog[ServeModel]):
         if typed.strip() and not typed.lstrip().startswith(("'", '"', "file:")):
             self._picker.follow(resolve(f"{folder}/" if "/" in typed else "", self._start), name)
         self._found = None
-        self.run_worker(self._look(), group="look", exclusive=True)
+        self.run_worker(self._look, group="look", exclusive=True)
 
     def on_path_picker_chosen(self, event: PathPicker.Chosen) -> None:
         self._path.set_value(shown(event.path))

@@ -96,7 +96,7 @@ class UplinkDialog(Dialog[Uplink]):
     def _count_anew(self) -> None:
         self._plan = None
         self.show_words()
-        self.run_worker(self._count(), group="count", exclusive=True)
+        self.run_worker(self._count, group="count", exclusive=True)
 
     async def _count(self) -> None:
         await asyncio.sleep(_COUNT_DELAY_S)
