@@ -2,13 +2,12 @@
 
 import asyncio
 import importlib
-import signal
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
@@ -18,7 +17,7 @@ from textual.worker import Worker
 
 from emtui.commands import LOCAL_USER, REGISTRY, Command
 from emtui.errors import EmtuiError
-from emtui.hangup import terminal_may_go
+from emtui.hangup import signals_leave, terminal_may_go
 from emtui.screens.asking import NothingChosen, dialog_for
 from emtui.screens.main import MainScreen
 from emtui.text import count, safe_str
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
 
 CANNOT_OPEN_EXIT = 3
 """The exit code when the workspace or the engine cannot be used."""
-
-# What a shell says of a program that a signal has ended.
-_SIGNAL_EXIT = 128
 
 
 class EmtuiApp(App[None]):
@@ -78,9 +74,6 @@ class EmtuiApp(App[None]):
 
     def on_mount(self) -> None:
         register_themes(self)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.leave, _SIGNAL_EXIT + number)
         self.main.tick()
         self.set_interval(1.0, self.main.tick)
         # The first frame is painted before anything connects.
@@ -129,11 +122,12 @@ class EmtuiApp(App[None]):
 
     def action_leave(self) -> None:
         """Leave, after a question where commands have not ended."""
-        self.run_worker(self._leave_after_asking, name="leave", group="dialog", exclusive=True)
+        self._leave_after_asking()
 
     async def action_quit(self) -> None:
         self.action_leave()
 
+    @work(group="dialog", exclusive=True)
     async def _leave_after_asking(self) -> None:
         unfinished = self.conductor.at_work if self.conductor is not None else []
         if unfinished:
@@ -185,8 +179,9 @@ class EmtuiApp(App[None]):
         if command is not None:
             self.main.files.clear_marks()
             # A dialog may be quicker than the workspace is opened.
-            self.run_worker(self._submit_once_open(command), name="submit", group="submit")
+            self._submit_once_open(command)
 
+    @work(group="submit")
     async def _submit_once_open(self, command: Command) -> None:
         await self._opened.wait()
         if self.conductor is not None:
@@ -219,8 +214,9 @@ class EmtuiApp(App[None]):
 
     @on(ActivityPane.AgainWished)
     def _again(self, event: ActivityPane.AgainWished) -> None:
-        self.run_worker(self._do_again(event.command_id), name="again", group="dialog", exclusive=True)
+        self._do_again(event.command_id)
 
+    @work(group="dialog", exclusive=True)
     async def _do_again(self, number: int) -> None:
         """Look first whether an unknown command was done; then ask; then do it as a new command."""
         from emtui.screens.confirm import ConfirmDialog
@@ -322,7 +318,7 @@ def _import_what_takes_time() -> "tuple[ModuleType, ModuleType]":
 def run_console(profile: "Profile") -> int:
     """Run the console until the operator leaves. Returns the exit code; a failure is one line on stderr."""
     app = EmtuiApp(profile)
-    with terminal_may_go():
+    with terminal_may_go(), signals_leave(app.leave):
         app.run()
     if app.failure is not None:
         remedy = f" {safe_str(app.failure.remedy)}" if app.failure.remedy else ""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -231,8 +231,9 @@ class Dialog(ModalScreen[ResultT | None], Generic[ResultT]):
     def action_submit(self) -> None:
         if not (self._is_busy or self._is_over):
             self._is_busy = True
-            self.run_worker(self._submit, group="submit")
+            self._submit()
 
+    @work(group="submit")
     async def _submit(self) -> None:
         wrong = [field for field in self.fields() if not field.check()]
         if wrong:

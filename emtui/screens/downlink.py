@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from textual import work
 from textual.app import ComposeResult
 from textual.content import Content
 
@@ -75,8 +76,9 @@ class DownlinkDialog(Dialog[Downlink]):
 
     def _look_anew(self) -> None:
         self._targets = None
-        self.run_worker(self._look, group="look", exclusive=True)
+        self._look()
 
+    @work(group="look", exclusive=True)
     async def _look(self) -> None:
         await asyncio.sleep(_LOOK_DELAY_S)
         try:

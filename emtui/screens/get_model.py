@@ -4,6 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from textual import work
 from textual.app import ComposeResult
 from textual.content import Content
 
@@ -50,8 +51,9 @@ class GetModelDialog(Dialog[GetModel]):
 
     def _look_anew(self) -> None:
         self._place = None
-        self.run_worker(self._look, group="look", exclusive=True)
+        self._look()
 
+    @work(group="look", exclusive=True)
     async def _look(self) -> None:
         await asyncio.sleep(_LOOK_DELAY_S)
         try:

@@ -5,6 +5,7 @@ It changes nothing, so `enter` and `ctrl+s` ask, the answer stands in the words,
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from textual import work
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
@@ -67,6 +68,7 @@ class SearchDialog(Dialog[None]):
                 ]
         return lines
 
+    @work(group="submit")
     async def _submit(self) -> None:
         query = self._field.value
         try:

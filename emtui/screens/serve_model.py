@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from textual import work
 from textual.app import ComposeResult
 from textual.content import Content
 
@@ -49,12 +50,13 @@ class ServeModelDialog(Dialog[ServeModel]):
         if typed.strip() and not typed.lstrip().startswith(("'", '"', "file:")):
             self._picker.follow(resolve(f"{folder}/" if "/" in typed else "", self._start), name)
         self._found = None
-        self.run_worker(self._look, group="look", exclusive=True)
+        self._look()
 
     def on_path_picker_chosen(self, event: PathPicker.Chosen) -> None:
         self._path.set_value(shown(event.path))
         self._id_field.focus_control()
 
+    @work(group="look", exclusive=True)
     async def _look(self) -> None:
         await asyncio.sleep(_LOOK_DELAY_S)
         try:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from textual import work
 from textual.app import ComposeResult
 from textual.content import Content
 
@@ -96,8 +97,9 @@ class UplinkDialog(Dialog[Uplink]):
     def _count_anew(self) -> None:
         self._plan = None
         self.show_words()
-        self.run_worker(self._count, group="count", exclusive=True)
+        self._count()
 
+    @work(group="count", exclusive=True)
     async def _count(self) -> None:
         await asyncio.sleep(_COUNT_DELAY_S)
         try:

@@ -1,16 +1,12 @@
-"""What is to be run in isolation, and how a run of it is watched. Shared by both isolations."""
+"""What is to be run in isolation. Shared by both isolations."""
 
 import contextlib
 import json
 import os
 import subprocess
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Protocol
 
 from emtui.local.engines.sandbox.rootfs import HOST, host_places
-
-if TYPE_CHECKING:
-    from emtui.local.engines.sandbox.limits import Cgroup
 
 VOLUME = "/data"
 SHM = "/dev/shm"  # noqa: S108 - a path inside the sandbox
@@ -84,42 +80,6 @@ class Jail:
         return [(place, f"/{HOST}{place}") for place in host_places()]
 
 
-class Contained(Protocol):
-    """A run that has begun."""
-
-    process: "subprocess.Popen[bytes]"
-    """The outermost process. Its end is the end of all; its code is the command's, 128 + signal for a signal."""
-
-    cgroup: "Cgroup"
-    """What bounds it for root."""
-
-    def terminate(self) -> None:
-        """SIGTERM to the command. Nothing happens where it has ended."""
-        ...
-
-    def kill(self) -> None:
-        """SIGKILL to everything in it."""
-        ...
-
-    def start_error(self, stderr_tail: str) -> str:
-        """Why the command could not be executed, empty where it could. Asked after the end."""
-        ...
-
-    def close(self) -> None:
-        """Let go of descriptors and the cgroup. Asked after the end."""
-        ...
-
-
-class Isolation(Protocol):
-    """A way to make namespaces."""
-
-    name: str
-
-    def start(self, jail: Jail, stdout: int, stderr: int) -> Contained:
-        """Begin. Raises OSError where it cannot; what goes wrong later is told by `start_error`."""
-        ...
-
-
 def present_in_proc(names: tuple[str, ...]) -> list[str]:
     """Those of the places of /proc that this kernel has, as paths."""
     return [f"/proc/{name}" for name in names if os.path.lexists(f"/proc/{name}")]
@@ -129,17 +89,6 @@ def exit_code(process: "subprocess.Popen[bytes]") -> int:
     """The code as Kubernetes tells it: 128 + signal for one that a signal has ended."""
     code = process.returncode
     return 128 - code if code < 0 else code
-
-
-def isolation_by_name(name: str) -> Isolation:
-    """`bwrap` or `unshare`."""
-    if name == "bwrap":
-        from emtui.local.engines.sandbox.bwrap import Bwrap
-
-        return Bwrap()
-    from emtui.local.engines.sandbox.unshare import Unshare
-
-    return Unshare()
 
 
 def close_quietly(*descriptors: int) -> None:

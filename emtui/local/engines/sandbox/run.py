@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from emtui.local.engines.sandbox.disk import DiskWatch
-from emtui.local.engines.sandbox.jail import Contained, Isolation, Jail, close_quietly, exit_code
+from emtui.local.engines.sandbox.isolation import Contained, Isolation
+from emtui.local.engines.sandbox.jail import Jail, close_quietly, exit_code
 
 # How often clocks, disk and orders are looked at; a signal or the command's end is seen at once.
 TICK_S = 1.0

@@ -11,7 +11,8 @@ import select
 import sys
 
 from emtui.local.engines.sandbox.disk import DiskWatch
-from emtui.local.engines.sandbox.jail import Jail, close_quietly, exit_code, isolation_by_name
+from emtui.local.engines.sandbox.isolation import isolation_by_name
+from emtui.local.engines.sandbox.jail import Jail, close_quietly, exit_code
 from emtui.local.engines.sandbox.run import TICK_S
 
 _TAIL_BYTES = 4096

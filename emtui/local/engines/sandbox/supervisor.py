@@ -14,7 +14,8 @@ from pathlib import Path
 
 from emtui.local.engines.records import PodFolder, PodRecord, State, overdue, running, terminated, waiting, wire_time
 from emtui.local.engines.sandbox.farm import make_farm, make_scratch
-from emtui.local.engines.sandbox.jail import Jail, Limits, close_quietly, isolation_by_name
+from emtui.local.engines.sandbox.isolation import isolation_by_name
+from emtui.local.engines.sandbox.jail import Jail, Limits, close_quietly
 from emtui.local.engines.sandbox.lookup import StartProblem, find_command, find_user, has_known_format
 from emtui.local.engines.sandbox.rootfs import Rootfs, RootfsProblem
 from emtui.local.engines.sandbox.run import TICK_S, Ended, Run, wake_on_signals
