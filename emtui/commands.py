@@ -5,13 +5,17 @@ made by a dialog or by the command line, written to the journal before its reque
 Link. Paths and names in it are foreign text.
 """
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from emtui.models import PodSpec
+if TYPE_CHECKING:
+    from emtui.models import PodSpec
+
 
 Endpoint = Literal["em", "grid"]
 
@@ -77,7 +81,7 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, PodSpec):
+    if hasattr(value, "model_dump"):
         dumped = value.model_dump(exclude={"scheduled_time"})
         dumped["scheduled_time"] = value.scheduled_time.isoformat() if value.scheduled_time else None
         return dumped
@@ -203,6 +207,8 @@ class RunPod(Command):
 
     @classmethod
     def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
+        from emtui.models import PodSpec  # pydantic: the first frame does without it
+
         return {"spec": PodSpec(**values["spec"])}
 
 

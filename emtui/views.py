@@ -4,12 +4,16 @@
 header. Widgets get these, compare them (`is`, `==`) and draw what differs.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from emtui.models import EncryptedModel, HostedModel, PodSpec, PodStatus
+if TYPE_CHECKING:
+    from emtui.models import EncryptedModel, HostedModel, PodSpec, PodStatus
+
 
 T = TypeVar("T")
 

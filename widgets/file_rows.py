@@ -4,13 +4,17 @@ A volume may hold 100,000 entries, in one folder too. `TreeRows` therefore keeps
 search for a name allocates nothing for what does not match. Nothing here knows a widget.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
-from emtui.models import FileNode, Listing
+if TYPE_CHECKING:
+    from emtui.models import FileNode, Listing
+
 
 ROOT_PATH = ""
 
@@ -25,7 +29,7 @@ class Folder:
     """The path with a `/` at its end, empty for the root."""
     depth: int
 
-    def below(self, name: str) -> "Folder":
+    def below(self, name: str) -> Folder:
         return Folder(f"{self.prefix}{name}/", self.depth + 1)
 
 

@@ -1,5 +1,7 @@
 """Pane 1: the volume's tree."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Hashable, Set
 from dataclasses import dataclass
@@ -11,7 +13,6 @@ from textual.message import Message
 from textual.widgets import Input
 
 from emtui import text
-from emtui.models import FileNode, Listing
 from widgets.cells import Line, cut, right
 from widgets.file_rows import ROOT_PATH, FileRow, Orders, TreeRows, existing, matching_rows, tree_rows, without_nested
 from widgets.palette import Part
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from textual.app import ComposeResult
+
+    from emtui.models import FileNode, Listing
 
 SIZE_WIDTH = 9
 TIME_WIDTH = 11
@@ -49,15 +52,15 @@ class FileTree(RowList[FileRow]):
     class Toggle(Message):
         """The folder at `path` is to be opened or closed."""
 
-        file_tree: "FileTree"
+        file_tree: FileTree
         path: str
         is_open: bool
 
         @property
-        def control(self) -> "FileTree":
+        def control(self) -> FileTree:
             return self.file_tree
 
-    now: "datetime | None" = None
+    now: datetime | None = None
     _widths = (0, 0)
 
     def key_of(self, row: FileRow) -> str:
@@ -130,7 +133,7 @@ class FileTree(RowList[FileRow]):
             self.move_to_key(row.folder.prefix.rstrip("/"))
 
 
-class FilesPane(Pane[Listing]):
+class FilesPane(Pane["Listing"]):
     """The volume (`Feed[Listing]`).
 
     For the app: `selection`, `cursor_path`, `cursor_folder`, `cursor_node`, `select(path)`, `clear_marks()`.
@@ -145,23 +148,23 @@ class FilesPane(Pane[Listing]):
     class Opened(Message):
         """The operator opened a file."""
 
-        pane: "FilesPane"
+        pane: FilesPane
         path: str
         node: FileNode
 
         @property
-        def control(self) -> "FilesPane":
+        def control(self) -> FilesPane:
             return self.pane
 
     @dataclass
     class SelectionChanged(Message):
         """Cursor or marks changed: `paths` is what a command would work on."""
 
-        pane: "FilesPane"
+        pane: FilesPane
         paths: tuple[str, ...]
 
         @property
-        def control(self) -> "FilesPane":
+        def control(self) -> FilesPane:
             return self.pane
 
         def can_replace(self, message: Message) -> bool:
@@ -174,7 +177,7 @@ class FilesPane(Pane[Listing]):
         self._orders = Orders()
         self._matches: int | None = None
 
-    def compose(self) -> "ComposeResult":
+    def compose(self) -> ComposeResult:
         yield self.file_tree
 
     # --------------------------------------------------------------------------------------- the public face

@@ -1,5 +1,7 @@
 """Pane 4: what the Grid Node hosts."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,7 +9,6 @@ from rich.cells import cell_len
 from textual.message import Message
 
 from emtui import text
-from emtui.models import HostedModel
 from emtui.views import GridView
 from widgets.canvas import Lines
 from widgets.cells import Line, cut, left, right
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.events import Resize
 
+    from emtui.models import HostedModel
+
 SIZE_WIDTH = 9
 COPY_WIDTH = 6
 _LEAST_NAME = 16
@@ -29,7 +32,7 @@ MOST_TAG_LINES = 3
 _COPY = {True: ("●", Status.NORMAL), False: ("•", Status.OFF), None: ("…", "faint")}
 
 
-class ModelList(RowList[HostedModel]):
+class ModelList(RowList["HostedModel"]):
     """The rows of `GridPane`."""
 
     def key_of(self, row: HostedModel) -> str:
@@ -89,11 +92,11 @@ class GridPane(Pane[GridView]):
     class Opened(Message):
         """The operator opened a model."""
 
-        pane: "GridPane"
+        pane: GridPane
         model: HostedModel
 
         @property
-        def control(self) -> "GridPane":
+        def control(self) -> GridPane:
             return self.pane
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 textual's name
@@ -102,7 +105,7 @@ class GridPane(Pane[GridView]):
         self.tag_lines = Lines(id="grid-tags")
         self.tag_lines.can_focus = False
 
-    def compose(self) -> "ComposeResult":
+    def compose(self) -> ComposeResult:
         yield self.model_list
         yield self.tag_lines
 
@@ -145,7 +148,7 @@ class GridPane(Pane[GridView]):
     def empty_text(self) -> tuple[str, str]:
         return "no models yet", "m serves one"
 
-    def on_resize(self, event: "Resize") -> None:
+    def on_resize(self, event: Resize) -> None:
         del event
         if self.feed.value is not None:
             self._show_tags(self.feed.value.tags)

@@ -1,19 +1,24 @@
 """The top line: who, where, how the links are, and what time it is."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from textual.strip import Strip
 from textual.widget import Widget
 
 from emtui import text
-from emtui.models import EndpointInfo
 from emtui.views import LinkHealth
 from widgets.canvas import make_strip
 from widgets.cells import cut, width_of
 from widgets.palette import Part, palette_of
 from widgets.status import link_status
+
+if TYPE_CHECKING:
+    from emtui.models import EndpointInfo
 
 _GAP = 3
 

@@ -1,5 +1,7 @@
 """Pane 2: the images that the user has built and loaded."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +10,6 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from emtui import text
-from emtui.models import Image
 from widgets.cells import Line, left, right
 from widgets.palette import Part
 from widgets.pane import Pane
@@ -16,6 +17,8 @@ from widgets.row_list import RowList
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+
+    from emtui.models import Image
 
 TAG_WIDTH = 10
 SIZE_WIDTH = 9
@@ -32,7 +35,7 @@ def created_text(created: str, now: datetime) -> str:
     return text.short_date(moment if moment.tzinfo else moment.replace(tzinfo=UTC), now)
 
 
-class ImageList(RowList[Image]):
+class ImageList(RowList["Image"]):
     """The rows of `ImagesPane`."""
 
     now: datetime | None = None
@@ -56,7 +59,7 @@ class ImageList(RowList[Image]):
         return tuple(parts)
 
 
-class ImagesPane(Pane[Sequence[Image]]):
+class ImagesPane(Pane["Sequence[Image]"]):
     """The images (`Feed[Sequence[Image]]`).
 
     For the app: `selected`, the image under the cursor; `select(reference)`.
@@ -71,18 +74,18 @@ class ImagesPane(Pane[Sequence[Image]]):
     class Opened(Message):
         """The operator opened an image."""
 
-        pane: "ImagesPane"
+        pane: ImagesPane
         image: Image
 
         @property
-        def control(self) -> "ImagesPane":
+        def control(self) -> ImagesPane:
             return self.pane
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 textual's name
         super().__init__(id=id, classes=classes)
         self.image_list = ImageList()
 
-    def compose(self) -> "ComposeResult":
+    def compose(self) -> ComposeResult:
         yield self.image_list
 
     @property

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
-from textual import events
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -263,12 +263,13 @@ class PathPicker(Vertical):
 
     def go(self, folder: Path, name: str = "", delay_s: float = 0.0) -> None:
         """Show `folder`, the cursor on the first name that begins with `name`. A later call supersedes this one."""
-        self.run_worker(self._read(folder, name, delay_s), group="read", exclusive=True)
+        self._read(folder, name, delay_s)
 
     def follow(self, folder: Path, name: str) -> None:
         """Go where a path is being typed to; stays where that is no folder."""
         self.go(folder, name, _FOLLOW_DELAY_S)
 
+    @work(group="read", exclusive=True)
     async def _read(self, folder: Path, name: str, delay_s: float) -> None:
         if delay_s:
             await asyncio.sleep(delay_s)

@@ -1,15 +1,20 @@
 """What the pod pane says, as lines. Pure: a view, the time and a width in, lines out."""
 
+from __future__ import annotations
+
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
 from emtui import text
-from emtui.models import PodSpec, PodState, Terminated
 from emtui.views import PastPod, PodView
 from widgets.cells import Line, bar, cut, fitted, left, width_of, wrap
 from widgets.palette import Part
 from widgets.status import Status
+
+if TYPE_CHECKING:
+    from emtui.models import PodSpec, PodState, Terminated
 
 _LABEL = 9
 _MOST_MESSAGE_LINES = 12

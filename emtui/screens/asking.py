@@ -3,14 +3,16 @@
 Dialogs are imported here, when one is opened, and not with the main screen: the first frame does not wait for them.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emtui.commands import Downlink
-from emtui.models import FileNode, Listing
 
 if TYPE_CHECKING:
+    from emtui.models import FileNode, Listing
     from emtui.screens.dialog import Dialog
     from emtui.screens.main import MainScreen
 
@@ -22,7 +24,7 @@ class NothingChosen(Exception):
     """The command needs something under the cursor; the text says what."""
 
 
-def dialog_for(name: str, screen: "MainScreen", user: str) -> "Dialog[Any]":
+def dialog_for(name: str, screen: MainScreen, user: str) -> Dialog[Any]:
     """The dialog of the command `name`.
 
     Raises:
@@ -31,7 +33,7 @@ def dialog_for(name: str, screen: "MainScreen", user: str) -> "Dialog[Any]":
     return _DIALOGS[name](screen, user)
 
 
-def _paths(screen: "MainScreen", fits: Callable[[str, FileNode], bool]) -> list[str]:
+def _paths(screen: MainScreen, fits: Callable[[str, FileNode], bool]) -> list[str]:
     listing = screen.files.listing
     found: list[str] = []
     for path, node in listing.walk() if listing is not None else ():
@@ -42,14 +44,14 @@ def _paths(screen: "MainScreen", fits: Callable[[str, FileNode], bool]) -> list[
     return found
 
 
-def _uplink(screen: "MainScreen", _user: str) -> "Dialog[Any]":
+def _uplink(screen: MainScreen, _user: str) -> Dialog[Any]:
     from emtui.screens.uplink import UplinkDialog
 
     folders = _paths(screen, lambda _path, node: node.is_directory)
     return UplinkDialog(screen.files.cursor_folder, folders, Path.cwd())
 
 
-def _downlink(screen: "MainScreen", _user: str) -> "Dialog[Any]":
+def _downlink(screen: MainScreen, _user: str) -> Dialog[Any]:
     from emtui.perform import downlink_targets
     from emtui.screens.downlink import DownlinkDialog
 
@@ -64,7 +66,7 @@ def _downlink(screen: "MainScreen", _user: str) -> "Dialog[Any]":
     return DownlinkDialog(paths, size_bytes, Path.cwd(), plan)
 
 
-def _delete(screen: "MainScreen", _user: str) -> "Dialog[Any]":
+def _delete(screen: MainScreen, _user: str) -> Dialog[Any]:
     from emtui.screens.delete import DeleteDialog
 
     paths, listing = screen.files.selection, screen.files.listing
@@ -73,7 +75,7 @@ def _delete(screen: "MainScreen", _user: str) -> "Dialog[Any]":
     return DeleteDialog(paths, *_count(paths, listing))
 
 
-def _build(screen: "MainScreen", user: str) -> "Dialog[Any]":
+def _build(screen: MainScreen, user: str) -> Dialog[Any]:
     from emtui.screens.build import BuildDialog, suggest_image_name
 
     known = _paths(screen, lambda _path, node: node.type == "file" and node.name.startswith("Dockerfile"))
@@ -84,7 +86,7 @@ def _build(screen: "MainScreen", user: str) -> "Dialog[Any]":
     return BuildDialog(dockerfile, context, suggest_image_name(context.rpartition("/")[2]), known, user)
 
 
-def _load(screen: "MainScreen", _user: str) -> "Dialog[Any]":
+def _load(screen: MainScreen, _user: str) -> Dialog[Any]:
     from emtui.screens.load import LoadDialog
 
     known = _paths(screen, lambda _path, node: node.type == "file" and node.name.endswith((".tar", ".tar.gz", ".tgz")))
@@ -92,7 +94,7 @@ def _load(screen: "MainScreen", _user: str) -> "Dialog[Any]":
     return LoadDialog(cursor if cursor in known else next(iter(known), ""), "", known)
 
 
-def _run(screen: "MainScreen", user: str) -> "Dialog[Any]":
+def _run(screen: MainScreen, user: str) -> Dialog[Any]:
     from emtui.screens.run import RunDialog
 
     images = screen.images.feed.value or ()
@@ -107,13 +109,13 @@ def _run(screen: "MainScreen", user: str) -> "Dialog[Any]":
     )
 
 
-def _serve_model(_screen: "MainScreen", _user: str) -> "Dialog[Any]":
+def _serve_model(_screen: MainScreen, _user: str) -> Dialog[Any]:
     from emtui.screens.serve_model import ServeModelDialog
 
     return ServeModelDialog(Path.cwd())
 
 
-def _get_model(screen: "MainScreen", _user: str) -> "Dialog[Any]":
+def _get_model(screen: MainScreen, _user: str) -> Dialog[Any]:
     from emtui.screens.get_model import GetModelDialog
 
     model = screen.grid.selected
@@ -124,6 +126,8 @@ def _get_model(screen: "MainScreen", _user: str) -> "Dialog[Any]":
 
 def _count(paths: tuple[str, ...], listing: Listing) -> tuple[int, int]:
     """Files and bytes in all of the paths."""
+    from emtui.models import Listing
+
     file_count = size_bytes = 0
     for path in paths:
         node = listing.find(path)
@@ -135,7 +139,7 @@ def _count(paths: tuple[str, ...], listing: Listing) -> tuple[int, int]:
     return file_count, size_bytes
 
 
-_DIALOGS: dict[str, Callable[["MainScreen", str], "Dialog[Any]"]] = {
+_DIALOGS: dict[str, Callable[[MainScreen, str], Dialog[Any]]] = {
     "uplink": _uplink,
     "downlink": _downlink,
     "delete": _delete,
