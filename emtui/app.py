@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from emtui.conductor import Conductor
-    from emtui.session import Profile, Session
+    from emtui.session import Profile
 
 CANNOT_OPEN_EXIT = 3
 """The exit code when the workspace or the engine cannot be used."""
@@ -88,7 +88,8 @@ class EmtuiApp(App[None]):
             # Its imports take a moment, in which keys must be answered.
             conducting, opening = await asyncio.to_thread(_import_what_takes_time)
             async with opening.open_session(self.profile) as session:
-                self._show_session(session)
+                for notice in session.notices:
+                    self.main.say(notice, is_failure=True)
                 conductor = self.conductor = conducting.Conductor(session, self.main)
                 try:
                     await conductor.start()
@@ -143,17 +144,6 @@ class EmtuiApp(App[None]):
             if not await self.push_screen_wait(ConfirmDialog(question)):
                 return
         self.leave()
-
-    def _show_session(self, session: "Session") -> None:
-        self.main.header.show_endpoint(session.em_info)
-        banners = []
-        if self.profile.is_read_only:
-            banners.append("READ-ONLY: nothing is changed over there")
-        if session.em_info.engine == "simulated":
-            banners.append("SIMULATED: nothing is executed")
-        self.main.header.show_banners(tuple(banners))
-        for notice in session.notices:
-            self.main.say(notice, is_failure=True)
 
     # ------------------------------------------------------------------------------------------------- wishes
 
@@ -308,11 +298,7 @@ class EmtuiApp(App[None]):
 
 
 def _import_what_takes_time() -> "tuple[ModuleType, ModuleType]":
-    modules = importlib.import_module("emtui.conductor"), importlib.import_module("emtui.session")
-    # The first dialog would otherwise keep its key waiting.
-    for name in ("uplink", "downlink", "delete", "build", "load", "run", "serve_model", "get_model"):
-        importlib.import_module(f"emtui.screens.{name}")
-    return modules
+    return importlib.import_module("emtui.conductor"), importlib.import_module("emtui.session")
 
 
 def run_console(profile: "Profile") -> int:

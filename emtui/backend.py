@@ -12,12 +12,17 @@ That is the Link's work. Every call may raise, besides what its own docstring na
 A cancelled call (asyncio cancellation) undoes what it began, or leaves it whole.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from emtui.models import EncryptedModel, EndpointInfo, Image, Listing, PodSpec, PodStatus, UplinkResult
+if TYPE_CHECKING:
+    from emtui.models import EncryptedModel, Image, PodSpec, PodStatus, UplinkResult
+    from emtui.plain import EndpointInfo, Listing
+
 
 CHUNK_BYTES = 1 << 20
 """The largest chunk that a stream gives: big enough that the cost of a chunk does not count, small in memory."""
@@ -229,3 +234,11 @@ class GridNode(Protocol):
     async def aclose(self) -> None:
         """Let go of files and sockets."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The two ends that commands talk to."""
+
+    em: EM
+    grid: GridNode

@@ -207,7 +207,7 @@ class RunPod(Command):
 
     @classmethod
     def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
-        from emtui.models import PodSpec  # pydantic: the first frame does without it
+        from emtui.models import PodSpec
 
         return {"spec": PodSpec(**values["spec"])}
 

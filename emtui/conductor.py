@@ -5,16 +5,16 @@ has changed what it shows.
 """
 
 import asyncio
-from collections.abc import Sequence
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from emtui.commands import REGISTRY, Command, RunPod
 from emtui.errors import EmtuiError, NotFound
 from emtui.feeds import ACTIVE_POD_POLL_S, POLL_S, GridWatch, PodWatch, Poller
 from emtui.journal import Entry
-from emtui.models import Image, Listing
+from emtui.plain import Listing
 from emtui.session import Session, adopt_left_behind
-from emtui.views import CommandState, Feed, GridView, LinkHealth, PodView, SearchAnswer, Stage
+from emtui.views import CommandState, Feed, LinkHealth, PodView, SearchAnswer, Stage
 
 if TYPE_CHECKING:
     from emtui.screens.main import MainScreen
@@ -41,38 +41,50 @@ class Conductor:
         self._screen = screen
         self._commands: dict[int, Command] = {}
         self._awaited: set[int] = set()
-        last_run = session.journal.last("run")
-        asked = last_run.command if last_run is not None else None
-        self._pod_watch = PodWatch(
-            session.backends.em,
-            asked.spec if isinstance(asked, RunPod) else None,
-            last_run.asked_at if last_run is not None else None,
-        )
-        self._grid_watch = GridWatch(session.backends.grid)
-        em = session.backends.em
         self._was_active = False
-        self.files: Poller[Listing] = Poller("files", session.em, em.list_files, self._show_files)
-        self.images: Poller[Sequence[Image]] = Poller("images", session.em, em.list_images, self._show_images)
-        self.pod: Poller[PodView] = Poller("pod", session.em, self._pod_watch, self._show_pod)
-        self.grid: Poller[GridView] = Poller("grid", session.grid, self._grid_watch, self._show_grid)
-        self.pollers: dict[str, Poller[Any]] = {
-            "files": self.files,
-            "images": self.images,
-            "pod": self.pod,
-            "grid": self.grid,
-        }
+        self._pod_watch: PodWatch | None = None
+        self._grid_watch: GridWatch | None = None
+        self.files: Poller[Listing] = Poller("files", session.em, session.backends.em.list_files, screen.files.show)
+        self.pollers: dict[str, Poller[Any]] = {"files": self.files}
         for link in (session.em, session.grid):
             link.on_state = self._show_state
             link.on_health = self._show_health
 
     async def start(self) -> None:
-        """Show what the journal remembers, take over what was left behind, and begin to poll."""
+        """Show the volume, and then all else: what costs time to import or to find out waits until then.
+
+        Raises:
+            ConfigProblem: the engine that was named is not available.
+        """
+        self.files.start()
+        await self.files.answered.wait()
+        await asyncio.to_thread(_import_what_takes_time)
         recalled = await asyncio.to_thread(self.session.journal.recent, _RECALLED)
         self._screen.activity.show_commands([recall(entry) for entry in recalled if entry.stage.is_final])
         self._commands |= {entry.id: entry.command for entry in recalled if entry.command is not None}
+        last_run = next((entry for entry in recalled if entry.name == "run" and entry.stage is Stage.COMPLETE), None)
+        self._watch(last_run)
         await adopt_left_behind(self.session)
+        self._screen.show_endpoint(await self.session.backends.em.info())
+
+    def _watch(self, last_run: Entry | None) -> None:
+        """Begin to poll the rest."""
+        em = self.session.backends.em
+        asked = last_run.command if last_run is not None else None
+        self._pod_watch = PodWatch(
+            em,
+            asked.spec if isinstance(asked, RunPod) else None,
+            last_run.asked_at if last_run is not None else None,
+        )
+        self._grid_watch = GridWatch(self.session.backends.grid)
+        self.pollers |= {
+            "grid": Poller("grid", self.session.grid, self._grid_watch, self._screen.grid.show),
+            "images": Poller("images", self.session.em, em.list_images, self._screen.images.show),
+            "pod": Poller("pod", self.session.em, self._pod_watch, self._show_pod),
+        }
         for poller in self.pollers.values():
-            poller.start()
+            if poller is not self.files:
+                poller.start()
 
     async def aclose(self) -> None:
         for poller in self.pollers.values():
@@ -142,28 +154,20 @@ class Conductor:
 
     def refresh(self) -> None:
         """Ask for everything at once."""
-        self._grid_watch.forget()
+        if self._grid_watch is not None:
+            self._grid_watch.forget()
         for poller in self.pollers.values():
             poller.refresh()
 
     # ---------------------------------------------------------------------------------------------- data down
 
-    def _show_files(self, feed: Feed[Listing]) -> None:
-        self._screen.files.show(feed)
-
-    def _show_images(self, feed: Feed[Sequence[Image]]) -> None:
-        self._screen.images.show(feed)
-
     def _show_pod(self, feed: Feed[PodView]) -> None:
         is_active = feed.value is not None and feed.value.status.state.is_active
-        self.pod.interval_s = ACTIVE_POD_POLL_S if is_active else POLL_S
+        self.pollers["pod"].interval_s = ACTIVE_POD_POLL_S if is_active else POLL_S
         if not is_active and self._was_active:
             self.files.refresh()  # a pod that has ended may have written its result
         self._was_active = is_active
         self._screen.pod.show(feed)
-
-    def _show_grid(self, feed: Feed[GridView]) -> None:
-        self._screen.grid.show(feed)
 
     def _show_state(self, state: CommandState) -> None:
         self._screen.activity.update_command(state)
@@ -172,10 +176,11 @@ class Conductor:
         command = self._commands.get(state.id)
         is_awaited = state.id in self._awaited
         self._awaited.discard(state.id)
-        if state.stage is Stage.COMPLETE and isinstance(command, RunPod):
+        if state.stage is Stage.COMPLETE and isinstance(command, RunPod) and self._pod_watch is not None:
             self._pod_watch.asked(command, state.asked_at)
         for pane in _CHANGES.get(state.name, ()):
-            self.pollers[pane].refresh()
+            if pane in self.pollers:
+                self.pollers[pane].refresh()
         if is_awaited or state.stage is not Stage.COMPLETE:
             self._announce(state)
 
@@ -209,3 +214,11 @@ def recall(entry: Entry) -> CommandState:
         log_tail=entry.log_tail,
         acknowledged=True,
     )
+
+
+def _import_what_takes_time() -> None:
+    """What the next polls and the first dialog would otherwise keep the loop waiting for."""
+    for name in ("emtui.models", "emtui.perform", "emtui.reconcile"):
+        importlib.import_module(name)
+    for name in ("uplink", "downlink", "delete", "build", "load", "run", "serve_model", "get_model"):
+        importlib.import_module(f"emtui.screens.{name}")

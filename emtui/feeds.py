@@ -4,21 +4,25 @@ A poll that meets 423 keeps the last value and comes again; one that fails keeps
 costs much is asked for less often, so that an idle console stays idle however large the volume is.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from emtui.backend import EM, GridNode
 from emtui.commands import RunPod
 from emtui.errors import EmtuiError, Locked, NotFound
 from emtui.link import Link
-from emtui.models import HostedModel, PodSpec, PodStatus, Terminated
 from emtui.patience import Patience
 from emtui.views import Feed, GridView, PastPod, PodView
+
+if TYPE_CHECKING:
+    from emtui.models import PodSpec, Terminated
 
 T = TypeVar("T")
 
@@ -37,7 +41,8 @@ class Poller(Generic[T]):
     """Asks one thing again and again, and gives each change as a `Feed`.
 
     `interval_s` may be changed at any time. `show` is called on the event loop's thread after every poll; the value
-    in it is the same object as before if nothing changed and the backend says so.
+    in it is the same object as before if nothing changed and the backend says so. `answered` is set with the first
+    answer, or error.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class Poller(Generic[T]):
         self.feed: Feed[T] = Feed()
         self.interval_s = interval_s
         self._key, self._link, self._call, self._show = key, link, call, show
+        self.answered = asyncio.Event()
         self._now = asyncio.Event()
         self._patience = Patience(first_s=1.0, longest_s=30.0)
         self._took_s = 0.0
@@ -115,17 +121,22 @@ class Poller(Generic[T]):
     def _put(self, feed: Feed[T]) -> None:
         self.feed = feed
         self._show(feed)
+        self.answered.set()
 
 
 class PodWatch:
     """Makes the pod's view of the EM's status and of what this console asked for."""
 
     def __init__(self, em: EM, spec: PodSpec | None = None, asked_at: datetime | None = None) -> None:
+        from emtui.models import PodStatus
+
         self._em = em
         self._view = PodView(PodStatus(), spec, asked_at)
 
     def asked(self, command: RunPod, at: datetime) -> None:
         """A run has been accepted: what came before is past."""
+        from emtui.models import PodStatus
+
         past = self._view.past
         if ended := self._view.status.state.terminated:
             past = (self._past(ended), *past)[:5]
@@ -155,6 +166,8 @@ class GridWatch:
         self._allowed.clear()
 
     async def __call__(self) -> GridView:
+        from emtui.models import HostedModel
+
         ids = await self._grid.models()
         sizes = await self._grid.model_sizes()
         tags = tuple(await self._grid.dataset_tags())

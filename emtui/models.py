@@ -3,14 +3,13 @@
 Names of files, images and models are foreign bytes held as `str` in the file system's encoding with
 `surrogateescape`: they round-trip, and may hold anything but NUL. They are for `emtui.text` to show.
 
-`FileNode` and `Listing` are plain slotted dataclasses, not pydantic models, since a volume may hold 100,000 of
-them, and a slotted dataclass is smaller and quicker to make. `TypeAdapter(FileNode)` validates them from the wire.
+What the first frame and the first listing need is in `emtui.plain`, without pydantic.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AliasChoices,
@@ -23,6 +22,8 @@ from pydantic import (
     PlainValidator,
     model_validator,
 )
+
+from emtui.plain import FileNode, FileType
 
 
 def _foreign_str(value: object) -> str:
@@ -47,8 +48,6 @@ ForeignStr = Annotated[str, PlainValidator(_foreign_str), PlainSerializer(lambda
 WireTime = Annotated[datetime, BeforeValidator(_wire_time), PlainSerializer(_wire_time_text)]
 WireSize = Annotated[int, Field(ge=0), PlainSerializer(str)]
 
-FileType = Literal["file", "directory", "link", "other"]
-
 
 class Frozen(BaseModel):
     """Base of the small types: frozen, unknown keys of the wire ignored."""
@@ -60,68 +59,15 @@ class Frozen(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class FileNode:
-    """One entry of the volume (EM API §2).
-
-    Attributes:
-        type: `file` or `directory` as specified; local mode also lists `link` (never followed) and `other`
-            (device, FIFO, socket).
-        name: the entry's own name, without its folders.
-        size: bytes; for a directory the sum below it. A string of decimal digits on the wire.
-        time: last change, UTC, to the minute on the wire.
-        hash: signed 64-bit, changes when the content does; None where there is no content to hash.
-        contents: the entries of a directory, else None.
-    """
+class WireNode(FileNode):
+    """A `FileNode` as it comes and goes on the wire: `TypeAdapter(WireNode)` reads and writes it."""
 
     type: FileType
     name: ForeignStr
     size: WireSize
     time: WireTime
     hash: int | None = None
-    contents: "tuple[FileNode, ...] | None" = None
-
-    @property
-    def is_directory(self) -> bool:
-        return self.type == "directory"
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The whole volume at one moment.
-
-    Attributes:
-        nodes: the entries of the volume's root. An entry that has not changed since the listing before is the
-            same object, so that a reader can skip what is identical (`is`).
-        fingerprint: equal for two listings of one endpoint exactly if nothing changed.
-        file_count: files in the whole tree.
-        size_bytes: their sum.
-    """
-
-    nodes: tuple[FileNode, ...]
-    fingerprint: str
-    file_count: int
-    size_bytes: int
-
-    def walk(self) -> Iterator[tuple[str, FileNode]]:
-        """Every entry with its path, parents first, without recursion (a tree may be 1,000 deep)."""
-        stack = [("", node) for node in reversed(self.nodes)]
-        while stack:
-            prefix, node = stack.pop()
-            path = f"{prefix}{node.name}"
-            yield path, node
-            if node.contents:
-                stack.extend((f"{path}/", child) for child in reversed(node.contents))
-
-    def find(self, path: str) -> FileNode | None:
-        """The entry at `path` (relative, `/` between folders), None where there is none."""
-        nodes: tuple[FileNode, ...] = self.nodes
-        found: FileNode | None = None
-        for part in path.strip("/").split("/"):
-            found = next((node for node in nodes if node.name == part), None)
-            if found is None:
-                return None
-            nodes = found.contents or ()
-        return found
+    contents: "tuple[WireNode, ...] | None" = None
 
 
 class UplinkResult(Frozen):
@@ -280,20 +226,6 @@ class EncryptedModel(Frozen):
 
     workers: tuple[ForeignStr, ...] = ()
     crypto_provider: tuple[ForeignStr, ...] = ()
-
-
-# ------------------------------------------------------------------------------------------------- endpoints
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointInfo:
-    """Who answers: for the header. `engine` is `docker`, `sandbox`, `simulated`, or empty for a remote."""
-
-    label: str
-    user: str
-    engine: str = ""
-    notes: tuple[str, ...] = field(default=())
-    details: Mapping[str, str] = field(default_factory=dict)
 
 
 def without_empty(values: Mapping[str, Any]) -> dict[str, Any]:

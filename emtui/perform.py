@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from emtui import files, text
-from emtui.backend import EM, Download, GridNode, Source
+from emtui.backend import Backends, Download, Source
 from emtui.commands import (
     BuildImage,
     Command,
@@ -27,18 +27,10 @@ from emtui.commands import (
 )
 from emtui.courier import Courier
 from emtui.errors import LocalProblem, NotFound, VerificationFailed
-from emtui.models import Listing
+from emtui.plain import Listing
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Backends:
-    """The two ends that commands talk to."""
-
-    em: EM
-    grid: GridNode
 
 
 @dataclass(frozen=True, slots=True)

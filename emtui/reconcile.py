@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from functools import singledispatch
 
 from emtui import files
+from emtui.backend import Backends
 from emtui.commands import BuildImage, Command, Delete, LoadImage, RunPod, ServeModel, Uplink
 from emtui.errors import BadRequest, LocalProblem
 from emtui.link import Verdict
 from emtui.models import Image
-from emtui.perform import Backends, uplink_missing
+from emtui.perform import uplink_missing
 
 # The clocks of the two sides may differ, and times on the wire may be cut to the minute.
 _CLOCK_SLACK = timedelta(minutes=1)

@@ -6,20 +6,25 @@ What costs time (the database, the engine's probe) happens in `open`, off the ev
 import asyncio
 import contextlib
 import getpass
+import importlib
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import partial
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from emtui.backend import Backends
 from emtui.commands import LOCAL_USER, Command, Endpoint
+from emtui.courier import Courier
 from emtui.errors import Forbidden
 from emtui.journal import Journal
-from emtui.link import Link
-from emtui.models import EndpointInfo
-from emtui.perform import Backends, perform
-from emtui.reconcile import reconcile
+from emtui.link import Link, Verdict
 from emtui.threads import in_thread
+
+if TYPE_CHECKING:
+    from emtui.local.engines.base import Engine
+    from emtui.local.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +54,29 @@ class Session:
     Attributes:
         backends: the EM and the Grid Node.
         em, grid: their Links.
-        em_info: who the EM is.
         notices: what went otherwise than meant while it was opened.
     """
 
-    def __init__(
-        self,
-        profile: Profile,
-        backends: Backends,
-        journal: Journal,
-        em_info: EndpointInfo,
-        notices: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, profile: Profile, backends: Backends, journal: Journal, notices: tuple[str, ...] = ()) -> None:
         self.profile = profile
         self.backends = backends
         self.journal = journal
-        self.em_info = em_info
         self.notices = notices
         who = operator()
 
+        # What they need is imported with the first command: nothing that is only looked at waits for it.
+        async def carry_out(command: Command, courier: Courier) -> str:
+            from emtui.perform import perform
+
+            return await perform(backends, command, courier)
+
+        async def find_out(command: Command, sent_at: datetime) -> tuple[Verdict, str]:
+            from emtui.reconcile import reconcile
+
+            return await reconcile(backends, command, sent_at)
+
         def link(endpoint: Endpoint) -> Link:
-            return Link(
-                endpoint,
-                journal,
-                partial(perform, backends),
-                partial(reconcile, backends),
-                who=who,
-                profile=profile.name,
-            )
+            return Link(endpoint, journal, carry_out, find_out, who=who, profile=profile.name)
 
         self.em = link("em")
         self.grid = link("grid")
@@ -109,35 +109,43 @@ async def open_session(profile: Profile) -> AsyncIterator[Session]:
 
     Raises:
         WorkspaceProblem: the directory cannot be used.
-        ConfigProblem: the engine that was named is not available, or `grid.toml` is wrong.
+        ConfigProblem: `grid.toml` is wrong. An engine that is not available is told by the EM's `info`.
     """
     from emtui.local.em import LocalEM
-    from emtui.local.engines.choose import choose_engine
     from emtui.local.grid import LocalGrid
-    from emtui.local.grid_registry import FILE_NAME, read_registry, register
-    from emtui.local.workspace import Workspace
+    from emtui.local.workspace import GRID_REGISTRY, Workspace
 
     async with contextlib.AsyncExitStack() as stack:
         workspace = await in_thread(Workspace, profile.workspace)
         stack.callback(workspace.close)
         journal = await in_thread(Journal, workspace.path / "journal.db")
         stack.callback(journal.close)
-        engine = await choose_engine(workspace, profile.engine)
-        em = LocalEM(workspace, engine, LOCAL_USER)
+        em = LocalEM(workspace, lambda: _choose(workspace, profile.engine), LOCAL_USER)
         stack.push_async_callback(em.aclose)
         grid = LocalGrid(workspace)
         stack.push_async_callback(grid.aclose)
-        await register(grid, await in_thread(read_registry, workspace.path / FILE_NAME))
+        registry = workspace.path / GRID_REGISTRY
+        if await asyncio.to_thread(registry.exists):
+            from emtui.local.grid_registry import read_registry, register
+
+            await register(grid, await in_thread(read_registry, registry))
         notices: tuple[str, ...] = ()
         if profile.is_demo:
             from emtui.local.demo import seed
 
             notices = tuple(await seed(em, grid))
-        session = Session(profile, Backends(em, grid), journal, await em.info(), notices)
+        session = Session(profile, Backends(em, grid), journal, notices)
         for link in (session.em, session.grid):
             link.start()
             stack.push_async_callback(link.aclose)
         yield session
+
+
+async def _choose(workspace: "Workspace", name: str | None) -> "Engine":
+    """The engine, looked for when something first needs it: a probe of it takes longer than all else here."""
+    choose = await asyncio.to_thread(importlib.import_module, "emtui.local.engines.choose")
+    engine: Engine = await choose.choose_engine(workspace, name)
+    return engine
 
 
 async def adopt_left_behind(session: Session) -> None:

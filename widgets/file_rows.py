@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 if TYPE_CHECKING:
-    from emtui.models import FileNode, Listing
+    from emtui.plain import FileNode, Listing
 
 
 ROOT_PATH = ""

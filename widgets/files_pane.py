@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from emtui.models import FileNode, Listing
+    from emtui.plain import FileNode, Listing
 
 SIZE_WIDTH = 9
 TIME_WIDTH = 11

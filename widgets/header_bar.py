@@ -18,7 +18,7 @@ from widgets.palette import Part, palette_of
 from widgets.status import link_status
 
 if TYPE_CHECKING:
-    from emtui.models import EndpointInfo
+    from emtui.plain import EndpointInfo
 
 _GAP = 3
 

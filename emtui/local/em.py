@@ -1,21 +1,29 @@
 """The embedded EM: one user's volume, images and pod on this machine, as the EM API specifies them."""
 
-import re
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from __future__ import annotations
 
-from emtui.backend import Download, LogSink, Source
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from emtui.errors import ConfigProblem, Locked
-from emtui.local.engines.base import Engine
 from emtui.local.hashes import HashCache
-from emtui.local.images import Images
 from emtui.local.listing import Lister
-from emtui.local.pods import Pods
 from emtui.local.stopping import disk_errors, stoppable
 from emtui.local.uplink import receive
 from emtui.local.volume import delete, open_download
 from emtui.local.workspace import Workspace
-from emtui.models import EndpointInfo, Image, Listing, PodSpec, PodStatus, UplinkResult
+from emtui.plain import EndpointInfo, Listing
+
+if TYPE_CHECKING:
+    from emtui.backend import Download, LogSink, Source
+    from emtui.local.engines.base import Engine
+    from emtui.local.images import Images
+    from emtui.local.pods import Pods
+    from emtui.models import Image, PodSpec, PodStatus, UplinkResult
 
 _USER = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 
@@ -27,8 +35,14 @@ class LocalEM:
         ConfigProblem: `user` cannot be put before the name of an image.
     """
 
-    def __init__(self, workspace: Workspace, engine: Engine, user: str = "client1") -> None:
-        """The workspace stays the caller's; the engine is closed with this."""
+    def __init__(
+        self, workspace: Workspace, engine: Engine | Callable[[], Awaitable[Engine]], user: str = "client1"
+    ) -> None:
+        """The workspace stays the caller's; the engine is closed with this.
+
+        An engine that takes time to find is given as a function, which is called when it is first needed: the volume
+        can be used before that. What the function raises, each call that needs an engine raises.
+        """
         if not _USER.fullmatch(user):
             raise ConfigProblem(
                 f"user: cannot be put before an image's name: {user!r}",
@@ -38,9 +52,16 @@ class LocalEM:
         self._engine = engine
         self._user = user
         self._lister = Lister(workspace.volume, HashCache(workspace.store))
-        self._images = Images(workspace.volume, workspace.store, engine, user)
-        self._pods = Pods(workspace.store, engine, self._images, user)
+        self._parts: _Parts | None = None
+        self._finding = asyncio.Lock()
         self._is_at_work = False
+
+    async def _with_engine(self) -> _Parts:
+        async with self._finding:
+            if self._parts is None:
+                engine = await self._engine() if callable(self._engine) else self._engine
+                self._parts = _Parts.of(engine, self._workspace, self._user)
+            return self._parts
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -73,29 +94,50 @@ class LocalEM:
 
     async def build_image(self, dockerfile: str, context: str, image_name: str, on_log: LogSink | None = None) -> str:
         with self._at_work():
-            await self._images.build(dockerfile, context, image_name, on_log)
+            await (await self._with_engine()).images.build(dockerfile, context, image_name, on_log)
         return "Docker Image built successfully"
 
     async def load_image(self, tarfile: str, image: str, on_log: LogSink | None = None) -> str:
         with self._at_work():
-            await self._images.load(tarfile, image, on_log)
+            await (await self._with_engine()).images.load(tarfile, image, on_log)
         return "Tar file loaded successfully"
 
     async def list_images(self) -> Sequence[Image]:
         with self._at_work():
-            return await self._images.list()
+            return await (await self._with_engine()).images.list()
 
     async def run_pod(self, spec: PodSpec) -> str:
         with self._at_work():
-            await self._pods.run(spec)
+            await (await self._with_engine()).pods.run(spec)
         return "Docker run scheduled successfully"
 
     async def pod_status(self) -> PodStatus:
         with self._at_work():
-            return await self._pods.status()
+            return await (await self._with_engine()).pods.status()
 
     async def info(self) -> EndpointInfo:
-        return EndpointInfo(label="local", user=self._user, engine=self._engine.name, notes=tuple(self._engine.notes))
+        engine = (await self._with_engine()).engine
+        return EndpointInfo(label="local", user=self._user, engine=engine.name, notes=tuple(engine.notes))
 
     async def aclose(self) -> None:
-        await self._engine.aclose()
+        if self._parts is not None:
+            await self._parts.engine.aclose()
+        elif not callable(self._engine):
+            await self._engine.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What can be there only once there is an engine."""
+
+    engine: Engine
+    images: Images
+    pods: Pods
+
+    @classmethod
+    def of(cls, engine: Engine, workspace: Workspace, user: str) -> _Parts:
+        from emtui.local.images import Images
+        from emtui.local.pods import Pods
+
+        images = Images(workspace.volume, workspace.store, engine, user)
+        return cls(engine, images, Pods(workspace.store, engine, images, user))

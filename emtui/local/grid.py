@@ -3,17 +3,23 @@
 Models are bytes here. That a serialized model travels as ISO-8859-1 text is the wire's business.
 """
 
+from __future__ import annotations
+
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from emtui.backend import CHUNK_BYTES, Download, Source
 from emtui.errors import BadRequest, Conflict, ContractViolation, Forbidden, InvalidField, LocalProblem, NotFound
 from emtui.local.grid_store import ID_TAKEN, GridStore, ModelRow
 from emtui.local.workspace import Workspace
-from emtui.models import EncryptedModel, EndpointInfo
+from emtui.plain import EndpointInfo
 from emtui.threads import in_thread
+
+if TYPE_CHECKING:
+    from emtui.models import EncryptedModel
 
 MODEL_NOT_FOUND = "Model not found."
 NOT_ALLOWED_TO_DOWNLOAD = "You're not allowed to download this model."
@@ -149,6 +155,8 @@ class LocalGrid:
             InvalidField: the id is empty, or over `MAX_ID_BYTES`.
         """
         _check_id(model_id)
+        from emtui.models import EncryptedModel
+
         model = EncryptedModel(workers=tuple(workers), crypto_provider=tuple(crypto_provider))
         await in_thread(self._store.add_encrypted, model_id, model)
 

@@ -23,8 +23,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from emtui.errors import ConfigProblem
 from emtui.local.grid import LocalGrid
 
-FILE_NAME = "grid.toml"
-
 # A file beyond this is not one that somebody wrote down.
 _MOST_BYTES = 1 << 20
 

@@ -3,6 +3,8 @@
 All calls block. A model's file has a random name, never its id: ids are free text.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import secrets
@@ -10,13 +12,16 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from emtui.errors import Conflict, RemoteFailed
 from emtui.files import disk_problem
 from emtui.local.handles import DirHandle
 from emtui.local.workspace import Workspace
-from emtui.models import EncryptedModel
 from emtui.sqlite import pack, unpack
+
+if TYPE_CHECKING:
+    from emtui.models import EncryptedModel
 
 ID_TAKEN = "Model id already exists."
 
@@ -88,7 +93,7 @@ class GridStore:
             )
         return fd
 
-    def save(self, staged: "StagedModel", model_id: str, *, allow_download: bool, encoding: str) -> None:
+    def save(self, staged: StagedModel, model_id: str, *, allow_download: bool, encoding: str) -> None:
         """Give a staged file its place and its row, both or neither.
 
         The row comes first, so that of two with one id the second is refused before its file moves; it is committed
@@ -110,7 +115,7 @@ class GridStore:
         except sqlite3.IntegrityError:
             raise Conflict(ID_TAKEN) from None
 
-    def stage(self) -> "StagedModel":
+    def stage(self) -> StagedModel:
         return StagedModel(self._staging)
 
     # -------------------------------------------------------------------------- datasets and encrypted models
@@ -142,6 +147,8 @@ class GridStore:
         if not rows:
             return None
         workers, crypto_provider = (tuple(json.loads(column)) for column in rows[0])
+        from emtui.models import EncryptedModel
+
         return EncryptedModel(workers=workers, crypto_provider=crypto_provider)
 
 

@@ -15,7 +15,7 @@ from emtui.errors import BadRequest, Forbidden, NotFound
 from emtui.local.handles import DirHandle, entry_type
 from emtui.local.hashes import HashCache, Key, file_key
 from emtui.local.stopping import Stop
-from emtui.models import FileNode, Listing
+from emtui.plain import FileNode, Listing
 
 # Open directories during a walk. Those further up are closed and found again by their names.
 _MAX_OPEN = 128

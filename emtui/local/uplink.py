@@ -1,17 +1,22 @@
 """Uplink: files are received in `staging/`, counted while they are read, and committed together (EM API §1)."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import secrets
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from emtui.backend import LOCAL_UPLINK_LIMIT_BYTES, Source
 from emtui.errors import BadRequest, Forbidden, LocalProblem
 from emtui.local.commit import batch_name, check_target, commit
 from emtui.local.handles import DirHandle, split_path
 from emtui.local.stopping import disk_errors
-from emtui.models import UplinkResult
 from emtui.threads import in_thread
+
+if TYPE_CHECKING:
+    from emtui.models import UplinkResult
 
 
 async def receive(
@@ -46,6 +51,8 @@ async def receive(
             await in_thread(commit, batch.folder, volume, parts, names)
         finally:
             await in_thread(batch.drop)
+    from emtui.models import UplinkResult  # pydantic: the first listing does without it
+
     return UplinkResult(file_count=len(files), total_size_kb=round(total / 1024, 2))
 
 

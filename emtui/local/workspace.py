@@ -20,13 +20,16 @@ from emtui.local.handles import DirHandle
 from emtui.local.store import Store
 
 _FOLDERS = ("volume", "blobs", "blobs/images", "blobs/pods", "blobs/models", "staging")
+GRID_REGISTRY = "grid.toml"
+"""Where the operator writes down datasets and encrypted models; see `emtui.local.grid_registry`."""
+
 _OURS = frozenset(
     {
         "volume",
         "blobs",
         "staging",
         "lock",
-        "grid.toml",
+        GRID_REGISTRY,
         "emtui.db",
         "emtui.db-wal",
         "emtui.db-shm",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from emtui.commands import Downlink
 
 if TYPE_CHECKING:
-    from emtui.models import FileNode, Listing
+    from emtui.plain import FileNode, Listing
     from emtui.screens.dialog import Dialog
     from emtui.screens.main import MainScreen
 
@@ -126,7 +126,7 @@ def _get_model(screen: MainScreen, _user: str) -> Dialog[Any]:
 
 def _count(paths: tuple[str, ...], listing: Listing) -> tuple[int, int]:
     """Files and bytes in all of the paths."""
-    from emtui.models import Listing
+    from emtui.plain import Listing
 
     file_count = size_bytes = 0
     for path in paths:

@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from emtui.commands import REGISTRY
+from emtui.plain import EndpointInfo
 from emtui.text import safe_str
 from widgets.activity_pane import ActivityPane
 from widgets.files_pane import FilesPane
@@ -110,6 +111,7 @@ class MainScreen(Screen[None]):
 
     def __init__(self, *, is_read_only: bool) -> None:
         super().__init__()
+        self._is_read_only = is_read_only
         self.header = HeaderBar(id="header")
         self.files = FilesPane(id="files")
         self.images = ImagesPane(id="images")
@@ -188,6 +190,16 @@ class MainScreen(Screen[None]):
         self.post_message(self.Asked(what, self._current))
 
     # ---------------------------------------------------------------------------------------------- data down
+
+    def show_endpoint(self, info: EndpointInfo) -> None:
+        """Who answers, and what must not be overlooked about it."""
+        self.header.show_endpoint(info)
+        banners = []
+        if self._is_read_only:
+            banners.append("READ-ONLY: nothing is changed over there")
+        if info.engine == "simulated":
+            banners.append("SIMULATED: nothing is executed")
+        self.header.show_banners(tuple(banners))
 
     def tick(self) -> None:
         """A second has passed: clocks, ages, countdowns."""

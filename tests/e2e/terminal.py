@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -112,6 +113,7 @@ class Terminal:
         self._changed = threading.Condition()
         self.last_output = time.monotonic()
         self._master, slave = os.openpty()
+        self._woken, self._wake = os.pipe()
         self._set_size()
         self._before = termios.tcgetattr(self._master)
         self.process = subprocess.Popen(
@@ -232,6 +234,13 @@ class Terminal:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as a lost connection does: the kernel sends SIGHUP, and every write fails."""
+        os.write(self._wake, b"x")
+        self._reader.join(10)
+        os.close(self._master)
+        self._master = -1
+
     def close(self) -> None:
         """End the program, whatever it does, and let go of the terminal."""
         if self.process.poll() is None:
@@ -239,7 +248,9 @@ class Terminal:
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
         self._reader.join(10)
-        os.close(self._master)
+        for descriptor in (self._master, self._wake, self._woken):
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -264,7 +275,8 @@ class Terminal:
     def _read(self) -> None:
         while True:
             try:
-                data = os.read(self._master, 65536)
+                ready, _, _ = select.select([self._master, self._woken], [], [])
+                data = os.read(self._master, 65536) if self._woken not in ready else b""
             except OSError as error:  # EIO: no program has the terminal open any more
                 if error.errno not in (errno.EIO, errno.EBADF):
                     raise

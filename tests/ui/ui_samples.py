@@ -5,19 +5,8 @@ from typing import TypeVar
 
 from ui_harness import HOSTILE_NAMES, MONOTONIC, NOW
 
-from emtui.models import (
-    EndpointInfo,
-    FileNode,
-    HostedModel,
-    Image,
-    Listing,
-    PodSpec,
-    PodState,
-    PodStatus,
-    Running,
-    Terminated,
-    Waiting,
-)
+from emtui.models import HostedModel, Image, PodSpec, PodState, PodStatus, Running, Terminated, Waiting
+from emtui.plain import EndpointInfo, FileNode, Listing
 from emtui.views import CommandState, Feed, GridView, LinkHealth, PastPod, PodView, Stage
 
 T = TypeVar("T")

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from emtui.backend import Backends
 from emtui.journal import Journal
 from emtui.local.em import LocalEM
 from emtui.local.grid import LocalGrid
 from emtui.local.workspace import Workspace
-from emtui.models import EndpointInfo
-from emtui.perform import Backends
+from emtui.plain import EndpointInfo
 from emtui.session import Profile, Session
 from tests.unit.local.fake_engine import FakeEngine
 

@@ -11,10 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from emtui.models import (
     EncryptedModel,
-    FileNode,
     HostedModel,
     Image,
-    Listing,
     PodSpec,
     PodState,
     PodStatus,
@@ -22,11 +20,13 @@ from emtui.models import (
     Terminated,
     UplinkResult,
     Waiting,
+    WireNode,
     without_empty,
 )
+from emtui.plain import FileNode, Listing
 from emtui.views import CommandState, Stage
 
-NODES = TypeAdapter(tuple[FileNode, ...])
+NODES = TypeAdapter(tuple[WireNode, ...])
 
 LISTING = [
     {
@@ -66,7 +66,7 @@ LISTING = [
 
 def test_the_specifications_listing_is_read_and_written_as_it_is() -> None:
     nodes = NODES.validate_python(LISTING)
-    assert nodes[0] == FileNode(
+    assert nodes[0] == WireNode(
         "file", "downlink.txt", 167, datetime(2025, 11, 20, 12, 31, tzinfo=UTC), 5686952638663605203
     )
     assert nodes[1].is_directory

@@ -42,7 +42,9 @@ async def test_delete(pair: Pair) -> None:
     assert (await reconcile(pair.session.backends, Delete(("gone",)), NOW))[0] == "done"
 
 
-@pytest.mark.parametrize("command", [BuildImage("Dockerfile", ".", "echo"), LoadImage("x.tar", "echo")])
+@pytest.mark.parametrize(
+    "command", [BuildImage("Dockerfile", ".", "echo"), LoadImage("x.tar", "echo")], ids=["build", "load"]
+)
 @pytest.mark.parametrize(
     ("created", "verdict"),
     [
@@ -51,6 +53,7 @@ async def test_delete(pair: Pair) -> None:
         ((NOW - timedelta(hours=1)).isoformat(), "not done"),
         ("long ago", "cannot tell"),
     ],
+    ids=["now", "now without a zone", "an hour ago", "unreadable"],
 )
 async def test_images(pair: Pair, command: BuildImage | LoadImage, created: str, verdict: str) -> None:
     assert (await reconcile(pair.session.backends, command, NOW))[0] == "not done"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from emtui.backend import EM, LOCAL_UPLINK_LIMIT_BYTES
 from emtui.errors import BadRequest, ContractViolation, Forbidden, LocalProblem, NotFound
-from emtui.models import FileNode
+from emtui.plain import FileNode
 
 
 async def fetch(em: EM, path: str) -> bytes:

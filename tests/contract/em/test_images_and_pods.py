@@ -14,6 +14,8 @@ from emtui.backend import EM
 from emtui.errors import BuildFailed, InvalidField, LoadFailed
 from emtui.models import PodSpec, PodState
 
+pytestmark = pytest.mark.parametrize("bench", ["local-simulated", "local-sandbox"], indirect=True)
+
 DOCKERFILE = b'FROM alpine\nCOPY run.sh /run.sh\nCMD ["/bin/sh", "/run.sh"]\n'
 
 

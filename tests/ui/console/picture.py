@@ -5,17 +5,8 @@ from datetime import UTC, datetime, timedelta
 from textual.app import App
 from textual.screen import Screen
 
-from emtui.models import (
-    EndpointInfo,
-    FileNode,
-    HostedModel,
-    Image,
-    Listing,
-    PodSpec,
-    PodState,
-    PodStatus,
-    Running,
-)
+from emtui.models import HostedModel, Image, PodSpec, PodState, PodStatus, Running
+from emtui.plain import EndpointInfo, FileNode, Listing
 from emtui.screens.main import MainScreen
 from emtui.theming import register_themes, variable_defaults
 from emtui.views import CommandState, Feed, GridView, LinkHealth, PastPod, PodView, Stage

@@ -113,7 +113,7 @@ async def test_what_is_typed_ahead_goes_into_the_dialog(tmp_path: Path, engine: 
     async with app.run_test(size=(120, 40)) as pilot:
         for key in ("u", *str(tmp_path / "xqx"), "ctrl+s"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
-        await until(lambda: (tmp_path / "ws/volume/xqx").exists(), pilot)
+        await until((tmp_path / "ws/volume/xqx").exists, pilot)
         app.leave()
         await until(lambda: app.conductor is None, pilot)
 

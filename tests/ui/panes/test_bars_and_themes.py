@@ -11,7 +11,7 @@ from ui_harness import HOSTILE_NAMES, NOW, screen_lines, unsafe_characters, unti
 
 from emtui.commands import REGISTRY
 from emtui.errors import ConfigProblem
-from emtui.models import EndpointInfo
+from emtui.plain import EndpointInfo
 from emtui.theming import STATUS_KEYS, load_theme, parse_theme, theme_names
 from emtui.views import LinkHealth
 from widgets.cells import bar, cut, cut_left, left, right, wrap

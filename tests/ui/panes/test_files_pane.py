@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 from ui_harness import HOSTILE_NAMES, MONOTONIC, NOW, screen_lines, screen_text, unsafe_characters, until
 
-from emtui.models import FileNode, Listing
+from emtui.plain import FileNode, Listing
 from emtui.views import Feed
 from widgets.file_rows import Orders, matching_rows, tree_rows, without_nested
 from widgets.files_pane import FilesPane

@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from ui_harness import MONOTONIC, NOW
 
-from emtui.models import Listing, PodStatus
+from emtui.models import PodStatus
+from emtui.plain import Listing
 from emtui.views import Feed, GridView, LinkHealth, PodView
 from widgets.activity_pane import ActivityPane
 from widgets.files_pane import FilesPane

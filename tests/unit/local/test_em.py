@@ -13,7 +13,8 @@ from emtui.local import pods
 from emtui.local.em import LocalEM
 from emtui.local.pods import check_spec
 from emtui.local.workspace import Workspace
-from emtui.models import EndpointInfo, PodSpec, PodState, Waiting
+from emtui.models import PodSpec, PodState, Waiting
+from emtui.plain import EndpointInfo
 
 
 def spec(image: str = "echo", **more: object) -> PodSpec:

@@ -19,7 +19,7 @@ from emtui.local.hashes import HashCache
 from emtui.local.listing import Lister
 from emtui.local.stopping import Stop, StopRequested, stoppable
 from emtui.local.workspace import Workspace
-from emtui.models import FileNode
+from emtui.plain import FileNode
 
 
 def lister(workspace: Workspace) -> Lister:
