@@ -9,8 +9,8 @@ JOBS ?= auto
 BIN = $(VENV)/bin
 PY = $(BIN)/python
 SOURCES = emtui widgets themes tests tools benchmarks
-# No test asks the network or the clock's zone for anything.
-TEST_ENV = TZ=UTC PYTHONDONTWRITEBYTECODE=1
+# No test depends on the zone of the machine; those that are about zones set their own.
+TEST_ENV = TZ=UTC
 INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check
 COMPILE = .cache/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
           --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(UPGRADE)

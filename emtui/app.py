@@ -53,6 +53,7 @@ class EmtuiApp(App[None]):
         self.failure: EmtuiError | None = None
         self.exit_code = 0
         self._main = MainScreen(is_read_only=profile.is_read_only)
+        self._painted = asyncio.Event()
         self._opened = asyncio.Event()
         self._leaving = asyncio.Event()
         self._session_worker: Worker[None] | None = None
@@ -76,17 +77,15 @@ class EmtuiApp(App[None]):
         register_themes(self)
         self.main.tick()
         self.set_interval(1.0, self.main.tick)
-        # The first frame is painted before anything connects.
-        self.call_after_refresh(self._begin)
-
-    def _begin(self) -> None:
+        # The first frame is painted before anything connects; what connecting needs is imported meanwhile.
         self._session_worker = self.run_worker(self._live, name="session", group="session", exit_on_error=False)
+        self.call_after_refresh(self._painted.set)
 
     async def _live(self) -> None:
         """Hold the session open until the operator leaves."""
         try:
-            # Its imports take a moment, in which keys must be answered.
             conducting, opening = await asyncio.to_thread(_import_what_takes_time)
+            await self._painted.wait()
             async with opening.open_session(self.profile) as session:
                 for notice in session.notices:
                     self.main.say(notice, is_failure=True)
@@ -298,6 +297,8 @@ class EmtuiApp(App[None]):
 
 
 def _import_what_takes_time() -> "tuple[ModuleType, ModuleType]":
+    for name in ("local.workspace", "local.em", "local.grid"):
+        importlib.import_module(f"emtui.{name}")
     return importlib.import_module("emtui.conductor"), importlib.import_module("emtui.session")
 
 
