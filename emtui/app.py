@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -18,6 +18,7 @@ from textual.worker import Worker
 from emtui.commands import LOCAL_USER, REGISTRY, Command
 from emtui.errors import EmtuiError
 from emtui.hangup import signals_leave, terminal_may_go
+from emtui.ordered import OrderedApp
 from emtui.screens.asking import NothingChosen, dialog_for
 from emtui.screens.main import MainScreen
 from emtui.text import count, safe_str
@@ -39,7 +40,7 @@ CANNOT_OPEN_EXIT = 3
 """The exit code when the workspace or the engine cannot be used."""
 
 
-class EmtuiApp(App[None]):
+class EmtuiApp(OrderedApp[None]):
     """The console on one profile."""
 
     TITLE = "emtui"
@@ -177,7 +178,7 @@ class EmtuiApp(App[None]):
             await self.conductor.submit(command)
 
     @on(MainScreen.Asked)
-    def _answer(self, event: MainScreen.Asked) -> None:
+    async def _answer(self, event: MainScreen.Asked) -> None:
         conductor = self.conductor
         match event.what:
             case "quit":
@@ -187,7 +188,7 @@ class EmtuiApp(App[None]):
             case "copy":
                 self._copy()
             case "search" if conductor is not None:
-                self._show_search(conductor)
+                await self._show_search(conductor)
             case "refresh" if conductor is not None:
                 conductor.refresh()
             case "hold_queue" if conductor is not None:
@@ -232,11 +233,11 @@ class EmtuiApp(App[None]):
 
         self.push_screen(HelpScreen(help_rows()))
 
-    def _show_search(self, conductor: "Conductor") -> None:
+    async def _show_search(self, conductor: "Conductor") -> None:
         from emtui.screens.search import SearchDialog
 
         grid = self.main.grid.feed.value
-        self.push_screen(SearchDialog(conductor.search, grid.tags if grid is not None else ()))
+        await self.push_screen(SearchDialog(conductor.search, grid.tags if grid is not None else ()))
 
     def _copy(self) -> None:
         copied = self.main.copy_text()

@@ -118,6 +118,20 @@ async def test_what_is_typed_ahead_goes_into_the_dialog(tmp_path: Path, engine: 
         await until(lambda: app.conductor is None, pilot)
 
 
+async def test_a_form_filled_in_one_burst(tmp_path: Path, engine: FakeEngine) -> None:
+    """Every key takes effect before the next: letters after a tab go into the next field."""
+    (tmp_path / "a.bin").write_bytes(b"x")
+    async with console(tmp_path / "ws") as c:
+        keys = ["u", *str(tmp_path / "a.bin"), "tab", "tab", *"in/deep", "ctrl+s"]
+        for key in keys:
+            c.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until((c.volume / "in/deep/a.bin").exists, c.pilot)
+        for key in ["r", *"alpine", "enter", "enter", "end", "ctrl+u", *"7", "enter", *"echo q", "ctrl+s"]:
+            c.app.post_message(events.Key("space" if key == " " else key, key if len(key) == 1 else None))
+        await until(lambda: engine.requests, c.pilot)
+        assert (engine.requests[0].max_duration_s, engine.requests[0].command) == (420.0, "echo q")
+
+
 async def test_delete_asks_first_and_escape_leaves_it(tmp_path: Path, engine: FakeEngine) -> None:
     (tmp_path / "ws/volume").mkdir(parents=True)
     (tmp_path / "ws/volume/a.txt").write_text("a")
