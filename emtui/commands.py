@@ -117,12 +117,14 @@ class Uplink(Command):
 class Downlink(Command):
     """Files of the volume into a folder of the operator's disk, or one file to a name there.
 
-    `target` is a folder where it ends in a separator or is one; else the final name (of one file only).
+    `target` is a folder where `is_folder` says so (it is made where it is missing), where there is one, and for
+    several files and for folders; else it is the new name of the one file.
     """
 
     paths: tuple[str, ...]
     target: Path
     overwrite: bool = False
+    is_folder: bool = False
 
     name = "downlink"
     title = "Downlink"

@@ -149,7 +149,8 @@ def downlink_targets(command: Downlink, listing: Listing) -> list[tuple[str, int
             f"{one} and {other} would be one file here", remedy="Downlink them one after the other, to other folders."
         )
     target = command.target.expanduser()
-    if len(command.paths) == 1 and not directory_among(command.paths, listing) and not target.is_dir():
+    is_folder = command.is_folder or len(command.paths) > 1 or target.is_dir()
+    if not is_folder and not directory_among(command.paths, listing):
         return [(path, size, target) for path, size, _ in wanted]
     return [(path, size, target / relative) for path, size, relative in wanted]
 
@@ -230,6 +231,7 @@ async def _get_model(command: GetModel, backends: Backends, courier: Courier) ->
     if await asyncio.to_thread(target.is_dir):
         target = target / files.local_name(command.model_id)
     await asyncio.to_thread(_check_targets, [target], command.overwrite)
+    await asyncio.to_thread(_make_folder, target.parent)
     sizes = await courier.request(backends.grid.model_sizes, changes=False)
     courier.expect(sizes.get(command.model_id))
     await courier.request(

@@ -60,10 +60,10 @@ def _downlink(screen: MainScreen, _user: str) -> Dialog[Any]:
         raise NothingChosen("Choose a file in pane 1 first: there is nothing to downlink.")
     _, size_bytes = _count(paths, listing)
 
-    def plan(command: Downlink) -> list[tuple[str, Path]]:
+    def places(command: Downlink) -> list[tuple[str, Path]]:
         return [(path, target) for path, _, target in downlink_targets(command, listing)]
 
-    return DownlinkDialog(paths, size_bytes, Path.cwd(), plan)
+    return DownlinkDialog(paths, size_bytes, Path.cwd(), places)
 
 
 def _delete(screen: MainScreen, _user: str) -> Dialog[Any]:

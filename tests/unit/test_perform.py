@@ -64,6 +64,16 @@ async def test_one_file_goes_to_a_name_or_into_a_folder(pair: Pair, tmp_path: Pa
     assert (tmp_path / "a.txt").read_text() == "hello"
 
 
+async def test_a_folder_that_is_not_there_yet_is_made(pair: Pair, tmp_path: Path) -> None:
+    (pair.volume / "d").mkdir()
+    (pair.volume / "d/a.txt").write_text("hello")
+    new = tmp_path / "new/er"
+    assert (await run(pair, Downlink(("d/a.txt",), new, is_folder=True))).stage is Stage.COMPLETE
+    assert (new / "a.txt").read_text() == "hello"
+    assert (await run(pair, Downlink(("d",), tmp_path / "other", is_folder=True))).stage is Stage.COMPLETE
+    assert (tmp_path / "other/d/a.txt").read_text() == "hello"
+
+
 async def test_nothing_is_overwritten_unasked(pair: Pair, tmp_path: Path) -> None:
     (pair.volume / "a.txt").write_text("new")
     (tmp_path / "a.txt").write_text("old")

@@ -136,17 +136,17 @@ async def test_downlink_into_a_folder(work: Path) -> None:
         await settle(pilot)
         assert "2 files, 300 B → ~/downlinks/" in app.words
         await pilot.press("ctrl+s")
-        assert await finished(pilot) == Downlink(("a/one.bin", "a/two.bin"), downlinks)
+        assert await finished(pilot) == Downlink(("a/one.bin", "a/two.bin"), downlinks, is_folder=True)
 
 
 async def test_downlink_to_a_name_and_into_a_new_folder(work: Path) -> None:
     downlinks = work.parent / "downlinks"
-    for typed, place in {"new.bin": downlinks / "new.bin", "made/": downlinks / "made" / "one.bin"}.items():
+    for typed, place, is_folder in (("new.bin", downlinks / "new.bin", False), ("made/", downlinks / "made", True)):
         app = DialogApp(lambda: DownlinkDialog(("a/one.bin",), 300, downlinks))
         async with app.run_test(size=SIZE) as pilot:
             await write(pilot, typed)
             await pilot.press("ctrl+s")
-            assert await finished(pilot) == Downlink(("a/one.bin",), place)
+            assert await finished(pilot) == Downlink(("a/one.bin",), place, is_folder=is_folder)
 
 
 async def test_overwriting_is_asked_and_stands_on_cancel(work: Path) -> None:
@@ -168,7 +168,7 @@ async def test_overwriting_is_asked_and_stands_on_cancel(work: Path) -> None:
         await until(lambda: isinstance(app.screen, ConfirmDialog), pilot)
         await pilot.pause()
         await pilot.press("ctrl+s")
-        assert await finished(pilot) == Downlink(("downlink.txt",), downlinks, overwrite=True)
+        assert await finished(pilot) == Downlink(("downlink.txt",), downlinks, overwrite=True, is_folder=True)
 
 
 async def test_downlink_errors(work: Path) -> None:
