@@ -22,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--local", metavar="DIR", type=Path, help="open the workspace in DIR; its files are in DIR/volume"
     )
-    parser.add_argument("--demo", action="store_true", help="open a workspace with something in every pane")
+    parser.add_argument(
+        "--demo", action="store_true", help="open a workspace with files, an image and models to try things on"
+    )
     parser.add_argument("--read-only", action="store_true", help="change nothing on the EM and the Grid Node")
     parser.add_argument(
         "--engine", choices=("sandbox", "simulated"), help="what runs the images (default: the best that works here)"

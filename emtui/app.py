@@ -132,8 +132,7 @@ class EmtuiApp(OrderedApp[None]):
     async def _leave_after_asking(self) -> None:
         unfinished = self.conductor.at_work if self.conductor is not None else []
         if unfinished:
-            from emtui.screens.confirm import ConfirmDialog
-            from emtui.screens.dialog import Question
+            from emtui.screens.confirm import ConfirmDialog, Question
 
             question = Question(
                 f"Quit with {count(len(unfinished), 'command')} unfinished?",
@@ -209,8 +208,7 @@ class EmtuiApp(OrderedApp[None]):
     @work(group="dialog", exclusive=True)
     async def _do_again(self, number: int) -> None:
         """Look first whether an unknown command was done; then ask; then do it as a new command."""
-        from emtui.screens.confirm import ConfirmDialog
-        from emtui.screens.dialog import Question
+        from emtui.screens.confirm import ConfirmDialog, Question
 
         if self.conductor is None:
             return

@@ -8,7 +8,8 @@ from textual.content import Content
 
 from emtui.commands import BuildImage
 from emtui.errors import InvalidField
-from emtui.screens.dialog import Dialog, Words
+from emtui.screens.dialog import Dialog
+from emtui.screens.form import Words
 from emtui.text import safe_text
 from widgets.fields import Field, TextField
 

@@ -1,5 +1,6 @@
 """The question before something is lost. It stands on Cancel."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -7,7 +8,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from emtui.screens.dialog import Dialog, Question, Words
+from emtui.screens.form import Form, Words
 from emtui.text import safe_text
 
 MOST_TARGETS = 200
@@ -20,6 +21,16 @@ def target_list(targets: tuple[str, ...]) -> Content:
     if len(targets) > MOST_TARGETS:
         lines.append(Content(f"… and {len(targets) - MOST_TARGETS:,} more"))
     return Content("\n").join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked before something is lost: `verb` on the button, `title` with the count, then the targets."""
+
+    title: str
+    verb: str
+    targets: tuple[str, ...]
+    consequence: str
 
 
 class TargetList(VerticalScroll):
@@ -38,7 +49,7 @@ class TargetList(VerticalScroll):
         super().__init__(Static(target_list(targets)), can_focus=len(targets) > 7)
 
 
-class ConfirmDialog(Dialog[bool]):
+class ConfirmDialog(Form[bool]):
     """Asks one question; `ctrl+s` says yes, all else no.
 
     Two `ctrl+s` in one breath are one answer: until the question is on the screen none is taken.

@@ -8,7 +8,8 @@ from textual.widgets import Static
 
 from emtui.commands import Delete
 from emtui.screens.confirm import TargetList
-from emtui.screens.dialog import Dialog, Words
+from emtui.screens.dialog import Dialog
+from emtui.screens.form import Words
 from emtui.text import count, safe_text, size
 
 

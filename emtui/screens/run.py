@@ -9,7 +9,9 @@ from textual.content import Content
 from emtui.commands import RunPod
 from emtui.errors import InvalidField
 from emtui.models import NODES, Image, PodSpec
-from emtui.screens.dialog import Dialog, Question, Words
+from emtui.screens.confirm import Question
+from emtui.screens.dialog import Dialog
+from emtui.screens.form import Words
 from emtui.text import clock, count, countdown, duration, safe_text, timestamp
 from emtui.views import PodView
 from emtui.when import parse_when

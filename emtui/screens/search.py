@@ -11,7 +11,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from emtui.errors import EmtuiError
-from emtui.screens.dialog import Dialog, Words, told
+from emtui.screens.dialog import Dialog
+from emtui.screens.form import Words, told
 from emtui.text import safe_text
 from emtui.views import SearchAnswer
 from widgets.fields import TextField

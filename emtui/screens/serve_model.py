@@ -10,7 +10,8 @@ from textual.content import Content
 from emtui import files
 from emtui.commands import ServeModel
 from emtui.errors import EmtuiError, InvalidField
-from emtui.screens.dialog import Dialog, Words, told
+from emtui.screens.dialog import Dialog
+from emtui.screens.form import Words, told
 from emtui.screens.typed_paths import read_line, resolve
 from emtui.text import safe_text, size
 from widgets.fields import ChoiceField, Field, TextField

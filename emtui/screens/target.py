@@ -11,7 +11,9 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from emtui.errors import EmtuiError, InvalidField
-from emtui.screens.dialog import Dialog, Question, Words, told
+from emtui.screens.confirm import Question
+from emtui.screens.dialog import Dialog
+from emtui.screens.form import Words, told
 from emtui.screens.typed_paths import existing, resolve
 from emtui.text import count, safe_text
 from widgets.fields import Field, TextField

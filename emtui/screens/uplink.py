@@ -13,7 +13,8 @@ from emtui.commands import Uplink
 from emtui.errors import EmtuiError, InvalidField
 from emtui.files import UplinkPlan
 from emtui.screens.build import check_volume_path
-from emtui.screens.dialog import Dialog, Words, told
+from emtui.screens.dialog import Dialog
+from emtui.screens.form import Words, told
 from emtui.screens.typed_paths import read_line, read_lines, resolve
 from emtui.text import count, safe_text, size
 from widgets.fields import Field, TextField

@@ -119,7 +119,7 @@ async def test_hostile_names_in_every_dialog(name: str, work: Path) -> None:
             lambda: _run(name),
             RunPod(PodSpec(docker_image="x", max_duration=30, node="FPGA", command=name)),
         ),
-        (lambda: DownlinkDialog((name, "b"), 1, downlinks), Downlink((name, "b"), downlinks)),
+        (lambda: DownlinkDialog((name, "b"), 1, downlinks), Downlink((name, "b"), downlinks, is_folder=True)),
         (lambda: GetModelDialog(name, 1, downlinks / "to"), None),
         (lambda: UplinkDialog("", (name,), work), None),
     ]
