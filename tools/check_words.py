@@ -13,7 +13,7 @@ from pathlib import Path
 
 _RULES = {
     "the address of a package registry": re.compile(
-        r"(?:https?://[^\s\"']*(?:pypi|pythonhosted|/simple\b|artifactory|devpi|nexus))|file:///|"
+        r"(?:https?://[^\s\"']*(?:pypi|pythonhosted|/simple\b|artifactory|devpi|nexus))|file:///\S*(?:simple|wheel|pypi)|"
         r"--(?:extra-)?index-url|--find-links|PIP_INDEX_URL|UV_INDEX"
     ),
     "a path of somebody's home": re.compile(r"(?<![\w.])/(?:home|Users)/[A-Za-z][\w.-]*/[\w.]"),
