@@ -272,6 +272,55 @@ async def test_the_grid_node_can_be_asked(tmp_path: Path, engine: FakeEngine) ->
         await c.press("escape")
 
 
+async def test_y_copies_what_the_pane_stands_on(tmp_path: Path, engine: FakeEngine) -> None:
+    volume = tmp_path / "ws/volume"
+    volume.mkdir(parents=True)
+    (volume / "esc\x1b[31m").write_text("x")
+    async with console(tmp_path / "ws") as c:
+        await c.until_text("esc")
+        await c.press("down", "y")
+        await c.until_text("Copied: esc")
+        assert c.app.clipboard == "esc\\x1b[31m", "harmless wherever it is pasted"
+        await c.press("3", "y")
+        await until(lambda: "state" in c.app.clipboard, c.pilot)
+
+
+async def test_the_palette_has_every_command_and_theme(tmp_path: Path, engine: FakeEngine) -> None:
+    async with console(tmp_path / "ws") as c:
+        names = [command.title for command in c.app.get_system_commands(c.app.screen)]
+        assert {"Uplink", "Delete", "Run", "Search", "Refresh", "Help", "Quit", "Theme: light"} <= set(names)
+        await c.press("ctrl+p")
+        await c.press(*"theme light")
+        await until(lambda: len(c.app.screen_stack) == 2, c.pilot)
+        await c.pilot.pause(0.3)
+        await c.press("enter")
+        await until(lambda: c.app.theme == "light", c.pilot)
+
+
+async def test_the_key_bar_can_be_clicked(tmp_path: Path, engine: FakeEngine) -> None:
+    async with console(tmp_path / "ws") as c:
+        await c.pilot.click("#keys", offset=(2, 0))
+        await until(lambda: isinstance(c.app.screen, UplinkDialog), c.pilot)
+        await c.press("escape")
+
+
+async def test_a_simulated_engine_says_so(tmp_path: Path, engine: FakeEngine) -> None:
+    engine.name = "simulated"
+    async with console(tmp_path / "ws") as c:
+        await c.until_text("SIMULATED")
+
+
+async def test_a_command_can_be_asked_for_while_the_workspace_is_opened(tmp_path: Path, engine: FakeEngine) -> None:
+    (tmp_path / "a").write_text("a")
+    app = EmtuiApp(Profile(tmp_path / "ws"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert app.conductor is None
+        await pilot.press("u", *str(tmp_path / "a"), "ctrl+s")
+        await until((tmp_path / "ws/volume/a").exists, pilot)
+        app.leave()
+        await until(lambda: app.conductor is None, pilot)
+
+
 async def test_what_was_done_before_is_remembered(tmp_path: Path, engine: FakeEngine) -> None:
     (tmp_path / "a").write_text("a")
     async with console(tmp_path / "ws") as c:
