@@ -45,6 +45,9 @@ class EmtuiApp(OrderedApp[None]):
 
     TITLE = "emtui"
     ENABLE_COMMAND_PALETTE = True
+    CSS = """
+    ToastRack { align: right top; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "leave", "Quit", show=False, priority=True)]
 
     def __init__(self, profile: "Profile") -> None:
@@ -91,15 +94,26 @@ class EmtuiApp(OrderedApp[None]):
                 for notice in session.notices:
                     self.main.say(notice, is_failure=True)
                 conductor = self.conductor = conducting.Conductor(session, self.main)
+                starting = asyncio.ensure_future(conductor.start())
+                leaving = asyncio.ensure_future(self._leaving.wait())
                 try:
-                    await conductor.start()
-                    self._opened.set()
-                    await self._leaving.wait()
+                    # Nobody who leaves waits for an engine that is still being looked for.
+                    await asyncio.wait([starting, leaving], return_when=asyncio.FIRST_COMPLETED)
+                    if starting.done():
+                        starting.result()
+                        self._opened.set()
+                        await leaving
                 finally:
+                    starting.cancel()
+                    leaving.cancel()
                     self.conductor = None
                     await conductor.aclose()
         except EmtuiError as error:
             self.failure = error
+            self.exit_code = CANNOT_OPEN_EXIT
+        except Exception as error:  # noqa: BLE001 - it must not close without a word
+            text = f"{type(error).__name__}: {error}"
+            self.failure = EmtuiError(text, remedy="A fault of emtui itself; please report this text.")
             self.exit_code = CANNOT_OPEN_EXIT
         finally:
             self.exit(return_code=self.exit_code)
@@ -162,6 +176,7 @@ class EmtuiApp(OrderedApp[None]):
         except NothingChosen as missing:
             self.main.say(str(missing))
             return
+        self.clear_notifications()
         await self.push_screen(dialog, self._submit)
 
     async def _submit(self, command: Command | None) -> None:
@@ -250,6 +265,7 @@ class EmtuiApp(OrderedApp[None]):
         state = self.main.activity.selected
         if state is None or state.id != event.command_id:
             return
+        self.clear_notifications()
         self.push_screen(DetailScreen(state))
         if self.conductor is not None and state.stage.is_final:
             self.conductor.acknowledge(state.id)

@@ -211,7 +211,11 @@ class GridNode(Protocol):
         ...
 
     async def search(self, query: str) -> bool:
-        """Whether a dataset bears the tag (`/search`)."""
+        """Whether a dataset bears the tag (`/search`).
+
+        Raises:
+            BadRequest: no tag (the specification's answer is an empty object).
+        """
         ...
 
     async def search_encrypted_models(self, model_id: str) -> EncryptedModel:
@@ -238,7 +242,8 @@ class GridNode(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """The two ends that commands talk to."""
+    """The two ends that commands talk to. `have_one_clock`: they tell the time by this machine's."""
 
     em: EM
     grid: GridNode
+    have_one_clock: bool = False

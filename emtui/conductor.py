@@ -41,6 +41,7 @@ class Conductor:
         self._screen = screen
         self._commands: dict[int, Command] = {}
         self._awaited: set[int] = set()
+        self._recalled: dict[int, CommandState] = {}
         self._was_active = False
         self._pod_watch: PodWatch | None = None
         self._grid_watch: GridWatch | None = None
@@ -60,7 +61,8 @@ class Conductor:
         await self.files.answered.wait()
         await asyncio.to_thread(_import_what_takes_time)
         recalled = await asyncio.to_thread(self.session.journal.recent, _RECALLED)
-        self._screen.activity.show_commands([recall(entry) for entry in recalled if entry.stage.is_final])
+        self._recalled = {entry.id: recall(entry) for entry in recalled if entry.stage.is_final}
+        self._screen.activity.show_commands(tuple(self._recalled.values()))
         self._commands |= {entry.id: entry.command for entry in recalled if entry.command is not None}
         last_run = next((entry for entry in recalled if entry.name == "run" and entry.stage is Stage.COMPLETE), None)
         self._watch(last_run)
@@ -103,11 +105,13 @@ class Conductor:
         self._awaited.add(number)
 
     async def look_into(self, number: int) -> CommandState | None:
-        """Find out anew how an unknown command has ended. None if it cannot be told what it was."""
+        """Find out anew how an unknown command has ended, one of an earlier start too. None if it is not known."""
         command = self._commands.get(number)
         if command is None:
             return None
         link = self.session.link(command)
+        if number not in link.states and number in self._recalled:
+            link.remember(self._recalled[number])
         if number in link.states and link.states[number].stage is Stage.UNKNOWN:
             await link.look_into(number, command)
         return link.states.get(number)
@@ -142,6 +146,8 @@ class Conductor:
     def acknowledge(self, number: int) -> None:
         """The operator has seen how a command ended."""
         for link in (self.session.em, self.session.grid):
+            if number in self._recalled and self._recalled[number].endpoint == link.endpoint:
+                link.remember(self._recalled.pop(number))
             link.acknowledge(number)
 
     def toggle_hold(self) -> bool:
@@ -212,7 +218,7 @@ def recall(entry: Entry) -> CommandState:
         error=entry.error,
         remedy=entry.remedy,
         log_tail=entry.log_tail,
-        acknowledged=True,
+        acknowledged=entry.acknowledged,
     )
 
 

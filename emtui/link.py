@@ -6,6 +6,7 @@ complete, failed, cancelled or unknown; an unknown one is never repeated by itse
 """
 
 import asyncio
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -31,11 +32,15 @@ Reconcile = Callable[[Command, datetime], Awaitable[tuple[Verdict, str]]]
 # Beyond this many finished commands the oldest are forgotten here; the journal has them.
 _MOST_STATES = 2_000
 
+_LOOK = "Look, then decide."
+
 
 @dataclass(slots=True)
 class _Job:
     command: Command
     id: int
+    is_cancelled: bool = False
+    task: asyncio.Task[str] | None = None
 
 
 class Link:
@@ -69,7 +74,7 @@ class Link:
         self._polls: dict[str, tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]] = {}
         self._wake = asyncio.Event()
         self._is_held = False
-        self._current: tuple[int, asyncio.Task[None]] | None = None
+        self._current: _Job | None = None
         self._worker: asyncio.Task[None] | None = None
         self._finished: dict[int, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -129,15 +134,21 @@ class Link:
                 self._jobs.remove(job)
                 self._background(self._end(number, Stage.CANCELLED, note="cancelled before it left"))
                 return True
-        if self._current is not None and self._current[0] == number:
-            self._current[1].cancel()
-            return True
-        return False
+        current = self._current
+        if current is None or current.id != number or self.states[number].stage.is_final:
+            return False
+        # Once is enough: a second one would break off the undoing.
+        if not current.is_cancelled:
+            current.is_cancelled = True
+            if current.task is not None:
+                current.task.cancel()
+        return True
 
     def acknowledge(self, number: int) -> None:
         """The operator has seen how a command ended."""
         if number in self.states and not self.states[number].acknowledged:
-            self._change(number, acknowledged=True)
+            # Being looked at is no change: its times stay.
+            self._put(replace(self.states[number], acknowledged=True))
             self._background(asyncio.to_thread(self._journal.acknowledge, number))
             self._report_health()
 
@@ -161,9 +172,9 @@ class Link:
         for job in list(self._jobs):
             self.cancel(job.id)
         if self._current is not None:
-            task = self._current[1]
-            task.cancel()
-            await asyncio.wait([task])
+            number = self._current.id
+            self.cancel(number)
+            await self._finished[number].wait()
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.wait([self._worker])
@@ -173,6 +184,12 @@ class Link:
             await asyncio.wait(list(self._tasks))
 
     # ------------------------------------------------------------------------------------ what was left behind
+
+    def remember(self, state: CommandState) -> None:
+        """Take over a command of an earlier start that has ended, so that it can be looked into."""
+        self._finished[state.id] = asyncio.Event()
+        self._finished[state.id].set()
+        self._put(state)
 
     def adopt(self, entry: Entry) -> None:
         """Take over a command that an emtui which was killed has left without an end.
@@ -188,9 +205,13 @@ class Link:
         if entry.stage in (Stage.QUEUED, Stage.HELD, Stage.RELEASED):
             self._background(self._end(entry.id, Stage.CANCELLED, note="emtui ended before it left"))
         elif entry.command is None:
-            self._background(self._end(entry.id, Stage.UNKNOWN, error=why, remedy="Look, then decide."))
+            self._background(self._end(entry.id, Stage.UNKNOWN, error=why, remedy=_LOOK))
         else:
-            self._background(self._conclude(entry.id, entry.command, entry.asked_at, why, Stage.FAILED, in_turn=True))
+            self._background(
+                self._conclude(
+                    entry.id, entry.command, entry.sent_at or entry.asked_at, why, Stage.FAILED, in_turn=True
+                )
+            )
 
     async def look_into(self, number: int, command: Command) -> None:
         """Ask again whether an unknown command has been executed."""
@@ -212,28 +233,32 @@ class Link:
             verdict, how = await (self.poll(f"reconcile-{number}", ask) if in_turn else ask())
         except EmtuiError as error:
             verdict, how = "cannot tell", error.message
+        except Exception as error:  # noqa: BLE001 - whatever it is, the command must come to its end
+            verdict, how = "cannot tell", _fault(error).message
         if verdict == "done":
-            await self._end(number, Stage.COMPLETE, note=f"done, though {why}: {how}")
+            await self._end(number, Stage.COMPLETE, note=f"done: {how} ({why})")
         elif verdict == "cannot tell":
-            await self._end(number, Stage.UNKNOWN, error=f"{why}; was it done? {how}", remedy="Look, then decide.")
+            await self._end(
+                number,
+                Stage.UNKNOWN,
+                error=f"not known whether it was done: {how} ({why})",
+                remedy=_LOOK,
+            )
         elif if_not_done is Stage.CANCELLED:
             await self._end(number, Stage.CANCELLED, note=f"cancelled: {how}")
         else:
-            await self._end(number, if_not_done, error=f"{why}; it was not done: {how}", remedy="Do it again.")
+            await self._end(number, if_not_done, error=f"not done: {how} ({why})", remedy="Do it again.")
 
     # ------------------------------------------------------------------------------------------------ the work
 
     async def _work(self) -> None:
         while True:
             if self._jobs and not self._is_held:
-                job = self._jobs.popleft()
-                task = asyncio.create_task(self._carry_out(job), name=f"command-{job.id}")
-                self._current = (job.id, task)
+                job = self._current = self._jobs.popleft()
                 self._report_health()
-                await asyncio.wait([task])
+                await self._carry_out(job)
                 self._current = None
                 self._report_health()
-                task.result()  # a bug in the Link itself must not pass in silence
             elif self._polls:
                 key = next(iter(self._polls))
                 await self._answer(*self._polls.pop(key))
@@ -245,15 +270,16 @@ class Link:
         began = time.monotonic()
         try:
             answer = await call()
-        except EmtuiError as error:
-            if not future.done():
-                future.set_exception(error)
-                future.exception()  # nobody may be left to hear it
-            if error.status is None:
-                self._report_health(is_connected=False, error=error.message)
-        except BaseException:
+        except asyncio.CancelledError:
             future.cancel()
             raise
+        except Exception as error:  # noqa: BLE001 - a poll that breaks must not take the queue along
+            problem = error if isinstance(error, EmtuiError) else _fault(error)
+            if not future.done():
+                future.set_exception(problem)
+                future.exception()  # nobody may be left to hear it
+            if problem.status is None:
+                self._report_health(is_connected=False, error=problem.message)
         else:
             self._answered(time.monotonic() - began)
             if not future.done():
@@ -273,26 +299,27 @@ class Link:
                 self._change(number, stage=Stage.SENT)
 
         courier = Courier(lambda report: self._apply(number, report), mark_sent, self._patience, self._answered)
-        try:
-            note = await self._perform(command, courier)
-        except asyncio.CancelledError:
+        # In a task of its own: only that can be cancelled, never the way to the command's end.
+        job.task = asyncio.ensure_future(self._perform(command, courier))
+        if job.is_cancelled:
+            job.task.cancel()
+        await asyncio.wait([job.task])
+        if job.task.cancelled():
             if courier.has_sent_change:
                 # What was broken off may have been done all the same, and then the operator must know.
                 await self._conclude(number, command, sent_at, "it was cancelled", Stage.CANCELLED, in_turn=False)
             else:
                 await self._end(number, Stage.CANCELLED, note="cancelled, nothing was kept")
-        except OutcomeUnknown as unknown:
-            await self._conclude(number, command, sent_at, str(unknown), Stage.FAILED, in_turn=False)
-        except EmtuiError as error:
-            tail = error.log_tail if isinstance(error, LoggedFailure) else tuple(courier.log_lines)
-            await self._end(number, Stage.FAILED, error=error.message, remedy=error.remedy, log_tail=tail)
-        except Exception as error:  # noqa: BLE001 - a bug in one command must end as its failure, not as the queue's
-            text = f"{type(error).__name__}: {error}"
-            await self._end(
-                number, Stage.FAILED, error=text, remedy="A fault of emtui itself; please report this text."
-            )
+            return
+        error = job.task.exception()
+        if error is None:
+            await self._end(number, Stage.COMPLETE, note=job.task.result())
+        elif isinstance(error, OutcomeUnknown):
+            await self._conclude(number, command, sent_at, str(error), Stage.FAILED, in_turn=False)
         else:
-            await self._end(number, Stage.COMPLETE, note=note)
+            problem = error if isinstance(error, EmtuiError) else _fault(error)
+            tail = problem.log_tail if isinstance(problem, LoggedFailure) else tuple(courier.log_lines)
+            await self._end(number, Stage.FAILED, error=problem.message, remedy=problem.remedy, log_tail=tail)
 
     # ------------------------------------------------------------------------------------------------- the book
 
@@ -307,9 +334,14 @@ class Link:
         log_tail: tuple[str, ...] = (),
     ) -> None:
         now = datetime.now(UTC)
-        await asyncio.to_thread(
-            self._journal.finish, number, stage, now, note=note, error=error, remedy=remedy, log_tail=log_tail
-        )
+        try:
+            await asyncio.to_thread(
+                self._journal.finish, number, stage, now, note=note, error=error, remedy=remedy, log_tail=log_tail
+            )
+        except (EmtuiError, sqlite3.Error, OSError) as problem:
+            # It has ended all the same; the next start will look into it again.
+            unwritten = f"the journal could not be written: {problem}"
+            error = f"{error}; {unwritten}" if error else unwritten
         self._change(
             number, stage=stage, note=note, error=error, remedy=remedy, log_tail=log_tail, is_cancellable=False
         )
@@ -355,3 +387,8 @@ class Link:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _fault(error: BaseException) -> EmtuiError:
+    """An error that nothing foresaw, as one that can be shown."""
+    return EmtuiError(f"{type(error).__name__}: {error}", remedy="A fault of emtui itself; please report this text.")

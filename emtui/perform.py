@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial, singledispatch
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -26,8 +27,10 @@ from emtui.commands import (
     Uplink,
 )
 from emtui.courier import Courier
-from emtui.errors import LocalProblem, NotFound, VerificationFailed
+from emtui.errors import Conflict, EmtuiError, LocalProblem, NotFound, VerificationFailed
 from emtui.plain import Listing
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,9 +91,9 @@ async def _uplink(command: Uplink, backends: Backends, courier: Courier) -> str:
     return f"{text.count(plan.file_count, 'file')}, {text.size(plan.size_bytes)}, listed{skipped}"
 
 
-def uplink_missing(plan: files.UplinkPlan, listing: Listing) -> list[str]:
-    """The paths of an uplink that the volume does not list as files of the right size."""
-    listed = {path: node.size for path, node in listing.walk() if node.type == "file"}
+def uplink_missing(plan: files.UplinkPlan, listing: Listing, since: datetime = _EVER) -> list[str]:
+    """The paths of an uplink that the volume does not list as files of the right size, written at `since` or later."""
+    listed = {path: node.size for path, node in listing.walk() if node.type == "file" and node.time >= since}
     missing = []
     for batch in plan.batches:
         folder = "/".join(part for part in batch.dest_path.split("/") if part not in ("", "."))
@@ -178,15 +181,29 @@ def _make_folder(folder: Path) -> None:
 async def _fetch(
     open_stream: Callable[[], AbstractAsyncContextManager[Download]], target: Path, overwrite: bool, courier: Courier
 ) -> str:
+    written = 0
+
+    def moved(total: int) -> None:
+        nonlocal written
+        courier.moved(total - written)
+        written = total
+
     async with open_stream() as download:
-        return await files.write_verified(target, download, overwrite=overwrite, on_progress=courier.moved)
+        return await files.write_verified(target, download, overwrite=overwrite, on_progress=moved)
 
 
 @_perform.register
 async def _delete(command: Delete, backends: Backends, courier: Courier) -> str:
-    for path in command.paths:
-        await courier.request(_bind(backends.em.delete, path), changes=True)
-    return text.count(len(command.paths), "entry", "entries")
+    # What lies in a folder that goes as well is gone with it.
+    paths = [path for path in command.paths if not any(path.startswith(f"{other}/") for other in command.paths)]
+    for done, path in enumerate(paths):
+        try:
+            await courier.request(_bind(backends.em.delete, path), changes=True)
+        except EmtuiError as error:
+            if done:
+                error.message += f" ({done} of {len(paths)} were deleted before it)"
+            raise
+    return text.count(len(paths), "entry", "entries")
 
 
 @_perform.register
@@ -212,6 +229,10 @@ async def _run(command: RunPod, backends: Backends, courier: Courier) -> str:
 @_perform.register
 async def _serve_model(command: ServeModel, backends: Backends, courier: Courier) -> str:
     source = await asyncio.to_thread(files.FileSource, command.source)
+    # Asked first, so that a large model is not sent in vain, and a model of this id that is hosted after an answer
+    # was lost is known to be this one.
+    if command.model_id in await courier.request(backends.grid.models, changes=False):
+        raise Conflict("Model id already exists.")
     courier.expect(source.size_bytes)
 
     async def serve() -> str:

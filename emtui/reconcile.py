@@ -16,9 +16,10 @@ from emtui.errors import BadRequest, LocalProblem
 from emtui.link import Verdict
 from emtui.models import Image
 from emtui.perform import uplink_missing
+from emtui.text import timestamp
 
-# The clocks of the two sides may differ, and times on the wire may be cut to the minute.
-_CLOCK_SLACK = timedelta(minutes=1)
+# By how much the clock of another machine may differ; its times may be cut to the minute as well.
+_CLOCK_SLACK = timedelta(minutes=2)
 
 Finding = tuple[Verdict, str]
 
@@ -46,12 +47,12 @@ async def _delete(command: Delete, backends: Backends, _sent_at: datetime) -> Fi
 
 @_find_out.register
 async def _build(command: BuildImage, backends: Backends, sent_at: datetime) -> Finding:
-    return _image(await backends.em.list_images(), command.image_name, sent_at)
+    return _image(backends, await backends.em.list_images(), command.image_name, sent_at)
 
 
 @_find_out.register
 async def _load(command: LoadImage, backends: Backends, sent_at: datetime) -> Finding:
-    return _image(await backends.em.list_images(), command.image, sent_at)
+    return _image(backends, await backends.em.list_images(), command.image, sent_at)
 
 
 @_find_out.register
@@ -62,12 +63,18 @@ async def _serve_model(command: ServeModel, backends: Backends, _sent_at: dateti
 
 
 @_find_out.register
-async def _uplink(command: Uplink, backends: Backends, _sent_at: datetime) -> Finding:
+async def _uplink(command: Uplink, backends: Backends, sent_at: datetime) -> Finding:
     try:
         plan = await asyncio.to_thread(files.plan_uplink, command.sources, command.dest_path)
     except (BadRequest, LocalProblem) as error:
         return "cannot tell", f"the files here cannot be compared: {error.message}"
-    missing = await asyncio.to_thread(uplink_missing, plan, await backends.em.list_files())
+    listing = await backends.em.list_files()
+    # Files that are not there with this size were not sent, whatever the clocks say.
+    missing = await asyncio.to_thread(uplink_missing, plan, listing)
+    if not missing and (older := await asyncio.to_thread(uplink_missing, plan, listing, _floor(sent_at))):
+        if not backends.have_one_clock:
+            return "cannot tell", f"{older[0]} has the right size, but may be an older one"
+        missing = older
     if not missing:
         return "done", "the volume lists each file with its size"
     if len(missing) == plan.file_count:
@@ -75,7 +82,19 @@ async def _uplink(command: Uplink, backends: Backends, _sent_at: datetime) -> Fi
     return "not done", f"{len(missing)} of {plan.file_count} files are missing, {missing[0]} first"
 
 
-def _image(images: Sequence[Image], name: str, sent_at: datetime) -> Finding:
+def _floor(moment: datetime) -> datetime:
+    """Times that are compared with it may be cut to the second."""
+    return moment.replace(microsecond=0)
+
+
+def _is_since(backends: Backends, moment: datetime, sent_at: datetime) -> bool | None:
+    """Whether something of `moment` over there came after `sent_at` here; None where the clocks do not settle it."""
+    if backends.have_one_clock:
+        return moment >= _floor(sent_at)
+    return None if abs(moment - sent_at) <= _CLOCK_SLACK else moment > sent_at
+
+
+def _image(backends: Backends, images: Sequence[Image], name: str, sent_at: datetime) -> Finding:
     wanted, _, tag = name.partition(":")
     for image in images:
         is_it = image.repository == wanted or image.repository.endswith(f"-{wanted}")
@@ -87,9 +106,7 @@ def _image(images: Sequence[Image], name: str, sent_at: datetime) -> Finding:
             return "cannot tell", f"{image.reference} is listed, without a readable time"
         if created.tzinfo is None:
             created = created.replace(tzinfo=UTC)
-        if created >= sent_at - _CLOCK_SLACK:
-            return "done", f"{image.reference} is listed, made {created.isoformat()}"
-        return "not done", f"{image.reference} is listed, but older"
+        return _by_age(_is_since(backends, created, sent_at), f"{image.reference} is listed, made {timestamp(created)}")
     return "not done", "no such image is listed"
 
 
@@ -98,9 +115,13 @@ async def _run(_command: RunPod, backends: Backends, sent_at: datetime) -> Findi
     state = (await backends.em.pod_status()).state
     started = state.running.started_at if state.running else state.terminated.started_at if state.terminated else None
     if started is not None:
-        if started >= sent_at - _CLOCK_SLACK:
-            return "done", f"a pod has started at {started.isoformat()}"
-        return "not done", f"the pod over there started before, at {started.isoformat()}"
+        return _by_age(_is_since(backends, started, sent_at), f"the pod over there started {timestamp(started)}")
     if state.waiting is not None:
         return "cannot tell", f"a pod waits over there ({state.waiting.reason}), which may be this one"
     return "not done", "there is no pod"
+
+
+def _by_age(is_since: bool | None, what: str) -> Finding:
+    if is_since is None:
+        return "cannot tell", f"{what}, about when it was asked for, by another clock"
+    return ("done", what) if is_since else ("not done", f"{what}, before it was asked for")

@@ -29,12 +29,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What to open: a local workspace, seeded with the demo or not, and whether it may be changed."""
+    """What to open: a local workspace, seeded with the demo or not, and whether it may be changed.
+
+    `engine` is the engine's name, None for the best that works here. `base_images` are the base images on board,
+    none for the usual ones.
+    """
 
     workspace: Path
     is_demo: bool = False
     is_read_only: bool = False
     engine: str | None = None
+    base_images: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -120,7 +125,7 @@ async def open_session(profile: Profile) -> AsyncIterator[Session]:
         stack.callback(workspace.close)
         journal = await in_thread(Journal, workspace.path / "journal.db")
         stack.callback(journal.close)
-        em = LocalEM(workspace, lambda: _choose(workspace, profile.engine), LOCAL_USER)
+        em = LocalEM(workspace, lambda: _choose(workspace, profile), LOCAL_USER)
         stack.push_async_callback(em.aclose)
         grid = LocalGrid(workspace)
         stack.push_async_callback(grid.aclose)
@@ -130,21 +135,23 @@ async def open_session(profile: Profile) -> AsyncIterator[Session]:
 
             await register(grid, await in_thread(read_registry, registry))
         notices: tuple[str, ...] = ()
-        if profile.is_demo:
+        if profile.is_demo and not profile.is_read_only:
             from emtui.local.demo import seed
 
             notices = tuple(await seed(em, grid))
-        session = Session(profile, Backends(em, grid), journal, notices)
+        session = Session(profile, Backends(em, grid, have_one_clock=True), journal, notices)
         for link in (session.em, session.grid):
             link.start()
             stack.push_async_callback(link.aclose)
         yield session
 
 
-async def _choose(workspace: "Workspace", name: str | None) -> "Engine":
+async def _choose(workspace: "Workspace", profile: Profile) -> "Engine":
     """The engine, looked for when something first needs it: a probe of it takes longer than all else here."""
     choose = await asyncio.to_thread(importlib.import_module, "emtui.local.engines.choose")
-    engine: Engine = await choose.choose_engine(workspace, name)
+    engine: Engine = await choose.choose_engine(
+        workspace, profile.engine, base_images=profile.base_images or choose.DEFAULT_BASE_IMAGES
+    )
     return engine
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 1_000
 
 
-class CommandList(RowList[CommandState]):
+class ActivityList(RowList[CommandState]):
     """The rows of `ActivityPane`, newest first. The cursor stays on the newest while it is there."""
 
     follows_first = True
@@ -92,7 +92,7 @@ class ActivityPane(Pane[tuple[CommandState, ...]]):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 textual's name
         super().__init__(id=id, classes=classes)
-        self.command_list = CommandList()
+        self.command_list = ActivityList()
         self.dropped = 0
         # There is nothing to wait for: what was asked for is known here.
         self.show(Feed(value=()))
@@ -113,7 +113,7 @@ class ActivityPane(Pane[tuple[CommandState, ...]]):
             self.post_message(self.AgainWished(self, state.id))
 
     @property
-    def canvas(self) -> CommandList:
+    def canvas(self) -> ActivityList:
         return self.command_list
 
     @property

@@ -27,6 +27,7 @@ class KeyHint:
 
 
 FIXED = (
+    KeyHint("panes", "1-5", "Panes"),
     KeyHint("filter", "/", "Filter"),
     KeyHint("help", "?", "Help"),
     KeyHint("palette", "^p", "Palette"),

@@ -110,7 +110,6 @@ class SafeInput(Input):
             placeholder=placeholder,
             highlighter=_Mask(lambda: self.value),
             max_length=FIELD_LIMIT,
-            select_on_focus=False,
             compact=True,
             suggester=suggester,
             id=id,

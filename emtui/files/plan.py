@@ -113,6 +113,8 @@ class _Found:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue  # gone since the folder was read: not there to be sent
+                except OSError as error:
+                    raise disk_problem(error, folder / entry.name) from error
                 path = folder / entry.name
                 if stat.S_ISDIR(status.st_mode):
                     folders.append((path, _join(dest_path, entry.name)))

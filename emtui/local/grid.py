@@ -113,7 +113,13 @@ class LocalGrid:
         return await asyncio.to_thread(self._store.tags)
 
     async def search(self, query: str) -> bool:
-        """Whether a dataset bears the tag (`/search`)."""
+        """Whether a dataset bears the tag (`/search`).
+
+        Raises:
+            BadRequest: no tag. The specification gives it no text.
+        """
+        if not isinstance(query, str) or not query:
+            raise BadRequest("")
         return await asyncio.to_thread(self._store.has_tag, query)
 
     async def search_encrypted_models(self, model_id: str) -> EncryptedModel:

@@ -79,5 +79,6 @@ class Store(Database):
             MIGRATIONS,
             application_id=_APPLICATION_ID,
             problem=WorkspaceProblem,
+            check=True,
             remedy="Move it aside, or open another directory with --local; the files in volume/ are not touched.",
         )

@@ -48,7 +48,13 @@ def _uplink(screen: MainScreen, _user: str) -> Dialog[Any]:
     from emtui.screens.uplink import UplinkDialog
 
     folders = _paths(screen, lambda _path, node: node.is_directory)
-    return UplinkDialog(screen.files.cursor_folder, folders, Path.cwd())
+    listing = screen.files.listing
+
+    def is_taken(path: str) -> bool:
+        node = listing.find(path) if listing is not None else None
+        return node is not None and not node.is_directory
+
+    return UplinkDialog(screen.files.cursor_folder, folders, Path.cwd(), is_taken)
 
 
 def _downlink(screen: MainScreen, _user: str) -> Dialog[Any]:

@@ -4,6 +4,7 @@ Wide (160 columns and more): three columns. Normal: two columns over Activity. U
 pane at a time. Too small: it says so.
 """
 
+import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -226,7 +227,7 @@ class MainScreen(Screen[None]):
                 chosen = (state.title, state.note, state.error, *state.log_tail) if state else ()
             case _:
                 view = self.pod.feed.value
-                chosen = (str(view.status.to_wire()),) if view else ()
+                chosen = (json.dumps(view.status.to_wire()),) if view else ()
         return "\n".join(safe_str(line.rstrip("\n")) for line in chosen if line)
 
     def say(self, message: str, *, remedy: str = "", is_failure: bool = False) -> None:

@@ -1,7 +1,7 @@
 """Uplink files and folders of the operator's disk to the volume."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual import work
@@ -13,6 +13,7 @@ from emtui.commands import Uplink
 from emtui.errors import EmtuiError, InvalidField
 from emtui.files import UplinkPlan
 from emtui.screens.build import check_volume_path
+from emtui.screens.confirm import Question
 from emtui.screens.dialog import Dialog
 from emtui.screens.form import Words, told
 from emtui.screens.typed_paths import read_line, read_lines, resolve
@@ -34,14 +35,18 @@ class UplinkDialog(Dialog[Uplink]):
     """A path typed or pasted, files marked below it, and the folder of the volume that they go to.
 
     `folders` are those of the volume, `start` is the folder of the disk that the picker opens and that relative paths
-    begin at.
+    begin at. `is_taken` tells whether the volume has a file at a path.
     """
 
     dialog_title = "Uplink"
     verb = "Uplink"
 
-    def __init__(self, dest_path: str, folders: Sequence[str], start: Path) -> None:
+    def __init__(
+        self, dest_path: str, folders: Sequence[str], start: Path, is_taken: Callable[[str], bool] = lambda _path: False
+    ) -> None:
         super().__init__()
+        self._is_taken = is_taken
+        self._taken: tuple[str, ...] = ()
         self._start = start
         self._plan: UplinkPlan | EmtuiError | None = None
         self._paths = TextField(
@@ -105,7 +110,7 @@ class UplinkDialog(Dialog[Uplink]):
         await asyncio.sleep(_COUNT_DELAY_S)
         try:
             sources, dest_path = await self._asked()
-            self._plan = await asyncio.to_thread(files.plan_uplink, sources, dest_path)
+            self._plan = await asyncio.to_thread(self._plan_for, sources, dest_path)
         except EmtuiError as error:
             self._plan = EmtuiError(with_tilde(error.message), remedy=error.remedy)
         self.show_words()
@@ -131,6 +136,15 @@ class UplinkDialog(Dialog[Uplink]):
                 f"{into} ({requests})",
             )
         ]
+        if self._taken:
+            lines.append(
+                Content.assemble(
+                    ("▼ ", "$em-critical"),
+                    f"{count(len(self._taken), 'file is', 'files are')} there already: ",
+                    safe_text(", ".join(self._taken[:3]), "bold", limit=120),
+                    " …" if len(self._taken) > 3 else "",
+                )
+            )
         for skipped in plan.skipped[:_MOST_SKIPPED]:
             lines.append(
                 Content.assemble(("■ ", "$em-caution"), "left out: ", safe_text(with_tilde(skipped), limit=200))
@@ -150,10 +164,30 @@ class UplinkDialog(Dialog[Uplink]):
             )
         return sources, dest_path
 
+    def _plan_for(self, sources: tuple[Path, ...], dest_path: str) -> files.UplinkPlan:
+        """The plan; notes what it would replace. Blocks."""
+        plan = files.plan_uplink(sources, dest_path)
+        remote = (
+            "/".join(filter(None, (batch.dest_path, one.name))) for batch in plan.batches for one in batch.sources
+        )
+        self._taken = tuple(path for path in remote if self._is_taken(path))
+        return plan
+
+    async def question(self, command: Uplink) -> Question | None:
+        del command
+        if not self._taken:
+            return None
+        return Question(
+            title=f"Replace {count(len(self._taken), 'file')} of the volume",
+            verb="Replace",
+            targets=tuple(f"/{path}" for path in self._taken),
+            consequence="What the volume holds there now is gone once the new file has arrived.",
+        )
+
     async def make(self) -> Uplink:
         sources, dest_path = await self._asked()
         try:
-            self._plan = await asyncio.to_thread(files.plan_uplink, sources, dest_path)
+            self._plan = await asyncio.to_thread(self._plan_for, sources, dest_path)
         except InvalidField:
             raise
         except EmtuiError as error:

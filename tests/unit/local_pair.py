@@ -33,7 +33,7 @@ async def local_pair(root: Path, *, is_read_only: bool = False) -> AsyncIterator
     em, grid = LocalEM(workspace, engine), LocalGrid(workspace)
     journal = Journal(root / "journal.db")
     info = EndpointInfo("local", "client1", "fake")
-    session = Session(Profile(root, is_read_only=is_read_only), Backends(em, grid), journal, info)
+    session = Session(Profile(root, is_read_only=is_read_only), Backends(em, grid, have_one_clock=True), journal, info)
     for link in (session.em, session.grid):
         link.start()
     try:

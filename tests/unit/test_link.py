@@ -1,6 +1,7 @@
 """The Link: order, patience, endings."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ import pytest
 
 from emtui.commands import Command, Delete, Downlink
 from emtui.courier import Courier
-from emtui.errors import BuildFailed, LocalProblem, Locked, NotFound, Unreachable
+from emtui.errors import BuildFailed, EmtuiError, LocalProblem, Locked, NotFound, Unreachable
 from emtui.journal import Journal
 from emtui.link import Link, Verdict
 from emtui.patience import Patience
@@ -32,6 +33,7 @@ class Bench:
         self.journal = Journal(tmp_path / "journal.db")
         self.perform: Callable[[Command, Courier], Awaitable[str]] = _nothing
         self.verdict: tuple[Verdict, str] = ("cannot tell", "nobody knows")
+        self.asked_since: list[datetime] = []
         self.stages: list[tuple[int, Stage]] = []
         self.states: list[CommandState] = []
         self.link = Link(
@@ -44,7 +46,7 @@ class Bench:
         return await self.perform(command, courier)
 
     async def _reconcile(self, command: Command, sent_at: datetime) -> tuple[Verdict, str]:
-        assert sent_at.tzinfo is not None
+        self.asked_since.append(sent_at)
         return self.verdict
 
     def _saw(self, state: CommandState) -> None:
@@ -398,3 +400,130 @@ async def test_seen_failures_are_acknowledged(tmp_path: Path) -> None:
         assert not ended.acknowledged
         b.link.acknowledge(ended.id)
         assert b.link.states[ended.id].acknowledged
+
+
+async def _and_then_it_still_works(b: Bench) -> None:
+    b.perform = _nothing
+    assert (await b.run(READ)).stage is Stage.COMPLETE
+    assert await asyncio.wait_for(b.link.poll("still there", _answer), DEADLINE_S) == 7
+
+
+@pytest.mark.parametrize("pauses", [0, 1, 2, 5, 50])
+async def test_cancelling_again_and_again_is_cancelling_once(tmp_path: Path, pauses: int) -> None:
+    async with bench(tmp_path) as b:
+        entered = asyncio.Event()
+        undone = False
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                nonlocal undone
+                try:
+                    entered.set()
+                    await asyncio.sleep(DEADLINE_S)
+                finally:
+                    await asyncio.sleep(0.01)
+                    undone = True
+                return "never"
+
+            return await courier.request(call, changes=True)
+
+        b.perform, b.verdict = perform, ("not done", "looked")
+        number = await b.link.submit(CHANGE)
+        await asyncio.wait_for(entered.wait(), DEADLINE_S)
+        for _ in range(8):
+            b.link.cancel(number)
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+        assert (await asyncio.wait_for(b.link.finished(number), DEADLINE_S)).stage is Stage.CANCELLED
+        assert undone, "the undoing was not broken off"
+        await _and_then_it_still_works(b)
+
+
+@pytest.mark.parametrize("ticks", range(6))
+async def test_cancelling_just_as_it_leaves(tmp_path: Path, ticks: int) -> None:
+    async with bench(tmp_path) as b:
+        b.verdict = ("not done", "looked")
+        b.link.hold()
+        number = await b.link.submit(CHANGE)
+        b.link.release()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        b.link.cancel(number)
+        ended = await asyncio.wait_for(b.link.finished(number), DEADLINE_S)
+        assert ended.stage in (Stage.CANCELLED, Stage.COMPLETE)
+        await _and_then_it_still_works(b)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), sqlite3.OperationalError("database is full")]
+)
+async def test_an_end_that_cannot_be_written_down_is_an_end(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path) as b:
+
+        def finish(*_values: object, **_named: object) -> None:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(b.journal, "finish", finish)
+            ended = await b.run(CHANGE)
+            assert ended.stage is Stage.COMPLETE
+            assert "the journal could not be written" in ended.error
+            held = await b.link.submit(READ)
+            b.link.cancel(held)
+            assert (await asyncio.wait_for(b.link.finished(held), DEADLINE_S)).stage.is_final
+        await _and_then_it_still_works(b)
+
+
+async def test_a_poll_that_breaks_is_told_and_the_link_lives(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+
+        async def broken() -> int:
+            raise OSError(5, "Input/output error")
+
+        with pytest.raises(EmtuiError, match="Input/output error"):
+            await asyncio.wait_for(b.link.poll("x", broken), DEADLINE_S)
+        await _and_then_it_still_works(b)
+
+
+async def test_a_reconciliation_that_breaks_leaves_it_unknown(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                raise Unreachable("cut", may_have_run=True)
+
+            return await courier.request(call, changes=True)
+
+        b.perform = perform
+        b.verdict = ("cannot tell",)  # type: ignore[assignment]  # what unpacking it raises is the fault
+        assert (await b.run(CHANGE)).stage is Stage.UNKNOWN
+        await _and_then_it_still_works(b)
+
+
+async def test_looking_at_a_failure_does_not_change_its_times(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+
+        async def perform(command: Command, courier: Courier) -> str:
+            raise NotFound("gone")
+
+        b.perform = perform
+        ended = await b.run(READ)
+        await asyncio.sleep(0.01)
+        b.link.acknowledge(ended.id)
+        assert b.link.states[ended.id].changed_at == ended.changed_at
+
+
+async def test_an_interrupted_command_is_looked_into_from_when_it_was_sent(tmp_path: Path) -> None:
+    asked, sent = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 5, tzinfo=UTC)
+    journal = Journal(tmp_path / "journal.db")
+    number = journal.begin(CHANGE, "tester", "test", asked)
+    journal.advance(number, Stage.SENT, sent)
+    journal.close()
+    async with bench(tmp_path) as b:
+        b.verdict = ("done", "looked")
+        for entry in b.journal.open_entries():
+            b.link.adopt(entry)
+        await asyncio.wait_for(b.link.finished(number), DEADLINE_S)
+        assert b.asked_since == [sent]

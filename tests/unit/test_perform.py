@@ -74,6 +74,27 @@ async def test_a_folder_that_is_not_there_yet_is_made(pair: Pair, tmp_path: Path
     assert (tmp_path / "other/d/a.txt").read_text() == "hello"
 
 
+async def test_the_progress_of_a_downlink_is_its_bytes(pair: Pair, tmp_path: Path) -> None:
+    (pair.volume / "big").write_bytes(bytes(5_000_000))
+    seen: list[int] = []
+    pair.session.em.on_state = lambda state: seen.append(state.done_bytes)
+    ended = await run(pair, Downlink(("big",), tmp_path / "big"))
+    assert ended.done_bytes == ended.total_bytes == 5_000_000
+    assert seen == sorted(seen)
+    await run(pair, ServeModel(tmp_path / "big", "m", allow_download=True))
+    got = await run(pair, GetModel("m", tmp_path / "copy"))
+    assert got.done_bytes == got.total_bytes == 5_000_000
+
+
+async def test_a_folder_and_what_is_in_it_are_deleted_once(pair: Pair) -> None:
+    (pair.volume / "f").mkdir()
+    (pair.volume / "f/x").write_text("x")
+    assert (await run(pair, Delete(("f/x", "f")))).stage is Stage.COMPLETE
+    (pair.volume / "a").write_text("a")
+    failed = await run(pair, Delete(("a", "gone")))
+    assert "1 of 2 were deleted before it" in failed.error
+
+
 async def test_nothing_is_overwritten_unasked(pair: Pair, tmp_path: Path) -> None:
     (pair.volume / "a.txt").write_text("new")
     (tmp_path / "a.txt").write_text("old")

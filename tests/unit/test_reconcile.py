@@ -1,6 +1,8 @@
 """Was it done? Asked of the local EM and Grid Node in every case."""
 
+import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,6 +36,25 @@ async def test_uplink(pair: Pair, tmp_path: Path) -> None:
     assert (await reconcile(pair.session.backends, command, NOW))[0] == "done"
     (tmp_path / "b").unlink()
     assert (await reconcile(pair.session.backends, command, NOW))[0] == "cannot tell"
+
+
+async def test_an_older_file_of_the_same_size_is_not_this_one(pair: Pair, tmp_path: Path) -> None:
+    (tmp_path / "conf").write_text("mode=B")
+    (pair.volume / "conf").write_text("mode=A")
+    os.utime(pair.volume / "conf", (NOW.timestamp() - 30, NOW.timestamp() - 30))
+    command = Uplink((tmp_path / "conf",))
+    assert (await reconcile(pair.session.backends, command, NOW))[0] == "not done"
+    elsewhere = replace(pair.session.backends, have_one_clock=False)
+    assert (await reconcile(elsewhere, command, NOW))[0] == "cannot tell"
+
+
+async def test_what_was_made_just_before_is_not_this_one(pair: Pair) -> None:
+    before = (NOW - timedelta(seconds=5)).isoformat()
+    pair.engine.made["client1-echo:latest"] = Image(repository="client1-echo", created=before)
+    command = BuildImage("Dockerfile", ".", "echo")
+    assert (await reconcile(pair.session.backends, command, NOW))[0] == "not done"
+    elsewhere = replace(pair.session.backends, have_one_clock=False)
+    assert (await reconcile(elsewhere, command, NOW))[0] == "cannot tell"
 
 
 async def test_delete(pair: Pair) -> None:

@@ -4,6 +4,8 @@ Nothing in a Dockerfile depends on what RUN does, so the whole plan stands befor
 follows the same one: `sandbox` does it, `simulated` only checks what it needs.
 """
 
+import posixpath
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +16,7 @@ from emtui.local.engines.references import on_board, parse_reference
 from emtui.local.engines.substitution import expand, split_words
 
 _MAX_STAGES = 100
+_PORT = re.compile(r"[0-9]+(-[0-9]+)?(/(tcp|udp|sctp))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +303,11 @@ class _Planner:
         self._set(entrypoint=self._command(item), **({} if self._shell_set_cmd else {"cmd": None}))
 
     def _expose(self, item: Instruction) -> None:
-        self._set(ports=tuple(dict.fromkeys((*self._config.ports, *self._words(item.value)))))
+        ports = self._words(item.value)
+        for port in ports:
+            if not _PORT.fullmatch(port):
+                raise BuildProblem(f"invalid containerPort: {port}")
+        self._set(ports=tuple(dict.fromkeys((*self._config.ports, *ports))))
 
     def _user(self, item: Instruction) -> None:
         self._set(user=self._expand(item.value))
@@ -325,7 +332,9 @@ class _Planner:
 
 
 def _absolute(workdir: str, path: str) -> str:
-    return path if path.startswith("/") else f"{workdir.rstrip('/')}/{path}"
+    joined = posixpath.normpath(path if path.startswith("/") else f"{workdir.rstrip('/')}/{path}")
+    # A leading double slash has a meaning of its own in POSIX, and none here; `dir/` says that it is a folder.
+    return f"/{joined.lstrip('/')}{'/' if path.endswith('/') and joined.strip('/') else ''}"
 
 
 def _mode(text: str) -> int:

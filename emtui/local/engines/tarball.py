@@ -5,6 +5,7 @@ entries, the size of a header, of a JSON file, of what a compressed file grows t
 """
 
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -152,6 +153,17 @@ class _Archive:
         except (ValueError, RecursionError) as error:
             raise LoadProblem(f"{name}: invalid JSON: {type(error).__name__}") from error
 
+    def _content(self, descriptor: dict[str, Any]) -> str:
+        """The name of a blob that is read here, once its content has been found to be what its digest says."""
+        name = _blob(descriptor)
+        algorithm, digest = name.split("/")[1:]
+        if (
+            algorithm in ("sha256", "sha512")
+            and hashlib.new(algorithm, self._bytes(name)).hexdigest() != digest.lower()
+        ):
+            raise LoadProblem(f"{name}: its content is not what its digest says")
+        return name
+
     def _size(self, name: str) -> int:
         name = self._links.get(name, name)
         size = self._sizes.get(name)
@@ -179,19 +191,17 @@ class _Archive:
             fields = _dict(item, "manifests")
             notes = _dict(fields.get("annotations") or {}, "annotations")
             name = notes.get("io.containerd.image.name") or notes.get("org.opencontainers.image.ref.name") or inherited
-            manifest = _dict(self._read(_blob(fields)), "manifest")
+            manifest = _dict(self._read(self._content(fields)), "manifest")
             if "manifests" in manifest:
                 waiting += [(below, name) for below in _list(manifest["manifests"], "manifests")]
                 continue
             layers = _list(manifest.get("layers") or [], "layers")
             size = sum(self._size(_blob(_dict(layer, "layers"))) for layer in layers)
             found.append(self._image([_text(name, "ref.name")] if name else [],
-                                     _blob(_dict(manifest.get("config"), "config")), size))  # fmt: skip
+                                     self._content(_dict(manifest.get("config"), "config")), size))  # fmt: skip
         return found
 
     def _image(self, tags: list[str], config_name: str, size: int) -> TarImage:
-        import hashlib
-
         references = tuple(reference for tag in tags if (reference := parse_reference(tag)) is not None)
         config = _config(_dict(self._read(config_name), config_name))
         return TarImage(references, config, hashlib.sha256(self._bytes(config_name)).hexdigest(), size)

@@ -297,6 +297,89 @@ async def test_the_palette_has_every_command_and_theme(tmp_path: Path, engine: F
         await until(lambda: c.app.theme == "light", c.pilot)
 
 
+async def test_the_palette_leaves_activity_as_it_was(tmp_path: Path, engine: FakeEngine) -> None:
+    (tmp_path / "a").write_text("a")
+    async with console(tmp_path / "ws") as c:
+        await c.press("u", *str(tmp_path / "a"), "ctrl+s")
+        await c.until_stage("uplink", Stage.COMPLETE)
+        await c.press("ctrl+p")
+        await until(lambda: len(c.app.screen_stack) == 2, c.pilot)
+        await c.press("escape")
+        await until(lambda: len(c.app.screen_stack) == 1, c.pilot)
+        await c.press("5")
+        await until(lambda: c.app.focused is c.app.main.activity.canvas, c.pilot)
+        assert "uplink a" in screen_text(c.app)
+
+
+async def test_replacing_files_of_the_volume_is_asked_about(tmp_path: Path, engine: FakeEngine) -> None:
+    (tmp_path / "a").write_text("new")
+    (tmp_path / "ws/volume").mkdir(parents=True)
+    (tmp_path / "ws/volume/a").write_text("old")
+    async with console(tmp_path / "ws") as c:
+        await c.until_text("3 B")
+        await c.press("u", *str(tmp_path / "a"))
+        await c.until_text("1 file is there already: a")
+        await c.press("ctrl+s")
+        await c.until_text("Replace 1 file of the volume")
+        await c.pilot.pause()
+        await c.press("enter")
+        await until(lambda: isinstance(c.app.screen, UplinkDialog), c.pilot)
+        assert (c.volume / "a").read_text() == "old"
+        await c.press("ctrl+s")
+        await c.until_text("Replace 1 file of the volume")
+        await c.pilot.pause()
+        await c.press("ctrl+s")
+        await c.until_stage("uplink", Stage.COMPLETE)
+        assert (c.volume / "a").read_text() == "new"
+
+
+async def test_what_nobody_foresaw_does_not_close_it_without_a_word(
+    tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_values: object) -> None:
+        raise ValueError("torn")
+
+    monkeypatch.setattr("emtui.journal.Journal.recent", broken)
+    app = EmtuiApp(Profile(tmp_path / "ws"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(lambda: app.failure is not None, pilot)
+    assert app.exit_code == CANNOT_OPEN_EXIT
+    assert app.failure is not None
+    assert "ValueError: torn" in app.failure.message
+
+
+async def test_nobody_who_leaves_waits_for_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_values: object, **_more: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("emtui.local.engines.choose.choose_engine", never)
+    app = EmtuiApp(Profile(tmp_path / "ws"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(lambda: "no files yet" in screen_text(app), pilot)
+        app.leave()
+        await until(lambda: app.conductor is None, pilot)
+
+
+async def test_unseen_failures_stay_until_they_are_seen(tmp_path: Path, engine: FakeEngine) -> None:
+    (tmp_path / "ws/volume/app").mkdir(parents=True)
+    (tmp_path / "ws/volume/app/Dockerfile").write_text("FROM alpine\nRUN false\n")
+    async with console(tmp_path / "ws") as c:
+        await c.until_text("app/")
+        await c.press("b", "ctrl+s")
+        await c.until_stage("build", Stage.FAILED)
+    for _ in range(2):
+        async with console(tmp_path / "ws") as c:
+            await c.until_text("1 failure unseen")
+    async with console(tmp_path / "ws") as c:
+        await c.until_text("1 failure unseen")
+        await c.press("5", "enter")
+        await until(lambda: isinstance(c.app.screen, DetailScreen), c.pilot)
+        await c.press("escape")
+    async with console(tmp_path / "ws") as c:
+        await c.until_stage("build", Stage.FAILED)
+        assert "unseen" not in screen_text(c.app)
+
+
 async def test_the_key_bar_can_be_clicked(tmp_path: Path, engine: FakeEngine) -> None:
     async with console(tmp_path / "ws") as c:
         await c.pilot.click("#keys", offset=(2, 0))

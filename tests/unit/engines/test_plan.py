@@ -51,7 +51,7 @@ def test_steps() -> None:
     assert isinstance(third, CopyStep)
     assert isinstance(shell, RunStep)
     assert isinstance(listed, RunStep)
-    assert (first.sources, first.target, first.into_folder) == (("a", "b"), "/app/./", True)
+    assert (first.sources, first.target, first.into_folder) == (("a", "b"), "/app/", True)
     assert (second.mode, second.into_folder, second.unpacks) == (0o755, False, False)
     assert (third.sources, third.unpacks) == (("a b",), True)
     assert shell.argv == ("/bin/sh", "-c", "echo $V")
