@@ -34,6 +34,9 @@ FIXED = (
 )
 """What is there besides the commands."""
 
+ONE_PANE_COLUMNS = 100
+"""Under so many columns the main screen shows one pane at a time."""
+
 # Where there is no room for all: these go first, for the others there is the help, which stays to the last.
 _LEAST_NEEDED = (
     "get_model",
@@ -46,6 +49,7 @@ _LEAST_NEEDED = (
     "uplink",
     "filter",
     "palette",
+    "panes",
 )
 
 
@@ -93,7 +97,8 @@ class KeyBar(Widget):
 
     def shown(self, width: int) -> tuple[KeyHint, ...]:
         """The hints that fit into `width` cells."""
-        kept = list(hints())
+        # Where one pane is on the screen at a time, it must be said that there are others.
+        kept = [hint for hint in hints() if hint.name != "panes" or width < ONE_PANE_COLUMNS]
         order = sorted(_LEAST_NEEDED, key=lambda name: (name in self._relevant, name not in self._off))
         for name in order:
             if 1 + sum(hint.width + 2 for hint in kept) <= width + 1:

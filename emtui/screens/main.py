@@ -27,12 +27,12 @@ from widgets.files_pane import FilesPane
 from widgets.grid_pane import GridPane
 from widgets.header_bar import HeaderBar
 from widgets.images_pane import ImagesPane
-from widgets.key_bar import KeyBar
+from widgets.key_bar import ONE_PANE_COLUMNS, KeyBar
 from widgets.pane import Pane
 from widgets.pod_pane import PodPane
 
 WIDE_COLUMNS = 160
-COMPACT_COLUMNS = 100
+COMPACT_COLUMNS = ONE_PANE_COLUMNS
 COMPACT_LINES = 30
 LEAST_COLUMNS = 40
 LEAST_LINES = 10

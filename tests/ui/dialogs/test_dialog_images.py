@@ -49,6 +49,7 @@ async def test_dockerfile_and_name_follow_the_context_until_they_are_written() -
         await pilot.pause()
         assert field(app, "dockerfile").value == "echo-test/Dockerfile"
         field(app, "image_name").focus_control()
+        await pilot.press("end")
         await write(pilot, "-2")
         field(app, "context").focus_control()
         await pilot.press("ctrl+u")

@@ -28,6 +28,7 @@ async def test_serve_a_typed_model(work: Path) -> None:
         assert field(app, "model_id").value == "frame-03"
         assert "Serves frame-03.raw, 293 KiB, as frame-03; nobody may download it" in app.words
         field(app, "model_id").focus_control()
+        await pilot.press("end")  # what is in a field is selected: typing would replace it
         await write(pilot, " #1/x")
         await pilot.press("tab", "y", "ctrl+s")
         assert await finished(pilot) == ServeModel(work / "frame-03.raw", "frame-03 #1/x", allow_download=True)

@@ -86,7 +86,9 @@ def test_round_trip() -> None:
 
 def test_key_bar_has_every_command() -> None:
     assert [hint.name for hint in hints()] == [*REGISTRY, *(hint.name for hint in FIXED)]
-    assert KeyBar().shown(200) == hints()
+    wide = KeyBar().shown(200)
+    assert wide == tuple(hint for hint in hints() if hint.name != "panes"), "all panes are there to be seen"
+    assert "panes" in [hint.name for hint in KeyBar().shown(80)]
 
 
 @pytest.mark.parametrize("width", range(10, 130, 10))
