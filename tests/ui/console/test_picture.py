@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.app import App
+from textual.pilot import Pilot
 
 from tests.ui.console.picture import PictureApp
 
@@ -27,12 +28,11 @@ def test_too_small_says_so(snap_compare: Callable[..., bool]) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "contrast"])
 def test_the_other_themes(snap_compare: Callable[..., bool], theme: str) -> None:
-    class Themed(PictureApp):
-        def on_mount(self) -> None:
-            super().on_mount()
-            self.theme = theme
+    async def put_on(pilot: Pilot[None]) -> None:
+        pilot.app.theme = theme
+        await pilot.pause()
 
-    assert snap_compare(Themed(), terminal_size=(120, 40))
+    assert snap_compare(PictureApp(), terminal_size=(120, 40), run_before=put_on)
 
 
 async def test_the_picture_in_the_readme(request: pytest.FixtureRequest) -> None:
