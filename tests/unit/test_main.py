@@ -1,0 +1,78 @@
+"""The entry point: options, and what it says where there is no terminal."""
+
+import pytest
+
+from emtui.__main__ import USAGE_EXIT, main
+from emtui.session import Profile
+
+
+class _Terminal:
+    """A stream that says whether it is a terminal."""
+
+    def __init__(self, is_one: bool) -> None:
+        self._is_one = is_one
+
+    def isatty(self) -> bool:
+        return self._is_one
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Profile]:
+    profiles: list[Profile] = []
+
+    def run_console(profile: Profile) -> int:
+        profiles.append(profile)
+        return 0
+
+    monkeypatch.setattr("emtui.app.run_console", run_console)
+    return profiles
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run it as if in a terminal; patched here, since capturing gives each phase of a test its own streams."""
+    with monkeypatch.context() as patch:
+        for name in ("stdin", "stdout", "stderr"):
+            patch.setattr(f"sys.{name}", _Terminal(True))
+        return main(arguments)
+
+
+def test_the_options_become_a_profile(opened: list[Profile], monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ("--local", "ws", "--read-only", "--engine", "simulated", "--base-images", "alpine, mine")
+    assert _run(monkeypatch, *options) == 0
+    (profile,) = opened
+    assert str(profile.workspace) == "ws"
+    assert profile.is_read_only
+    assert profile.engine == "simulated"
+    assert profile.base_images == ("alpine", "mine")
+
+
+def test_without_options_it_is_the_workspace_in_the_data_directory(
+    opened: list[Profile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _run(monkeypatch) == 0
+    assert _run(monkeypatch, "--demo") == 0
+    assert [profile.workspace.name for profile in opened] == ["local", "demo"]
+    assert opened[1].is_demo
+
+
+def test_without_a_terminal_it_says_which_one_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", _Terminal(True))
+    assert main([]) == USAGE_EXIT
+    assert capsys.readouterr().err == "emtui: the console needs a terminal, and stdout is not one\n"
+
+
+@pytest.mark.parametrize("arguments", [["--local", ""], ["--engine", "magic"], ["--nonsense"]])
+def test_wrong_options_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == USAGE_EXIT
+    assert "emtui: error:" in capsys.readouterr().err
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("emtui ")
