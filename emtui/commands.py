@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from emtui.text import timestamp
+
 if TYPE_CHECKING:
     from emtui.models import PodSpec
 
@@ -204,7 +206,7 @@ class RunPod(Command):
     significance = Significance.WARNING
 
     def describe(self) -> str:
-        when = f" at {self.spec.scheduled_time.isoformat()}" if self.spec.scheduled_time else ""
+        when = f" at {timestamp(self.spec.scheduled_time)}" if self.spec.scheduled_time else ""
         return f"run {self.spec.docker_image} on {self.spec.node} for {self.spec.max_duration:g} min{when}"
 
     @classmethod

@@ -35,6 +35,7 @@ ACTIVE_POD_POLL_S = 1.0
 # A poll may take this share of the time at most.
 _LARGEST_SHARE = 0.02
 _LONGEST_INTERVAL_S = 120.0
+_PAST_PODS = 5
 
 
 class Poller(Generic[T]):
@@ -138,8 +139,12 @@ class PodWatch:
         from emtui.models import PodStatus
 
         past = self._view.past
-        if ended := self._view.status.state.terminated:
-            past = (self._past(ended), *past)[:5]
+        state = self._view.status.state
+        if state.terminated is not None:
+            past = (self._past(state.terminated), *past)[:_PAST_PODS]
+        elif state.waiting is not None and state.waiting.reason:
+            # It never ran, and never will: it has been replaced.
+            past = (PastPod(self._image(), state.waiting.reason, datetime.now(UTC), is_good=False), *past)[:_PAST_PODS]
         self._view = PodView(PodStatus(), command.spec, at, past)
 
     async def __call__(self) -> PodView:
@@ -148,9 +153,11 @@ class PodWatch:
             self._view = replace(self._view, status=status)
         return self._view
 
+    def _image(self) -> str:
+        return self._view.spec.docker_image if self._view.spec else "pod"
+
     def _past(self, ended: Terminated) -> PastPod:
-        image = self._view.spec.docker_image if self._view.spec else "pod"
-        return PastPod(image, ended.reason, ended.finished_at or datetime.now(UTC), ended.exit_code == 0)
+        return PastPod(self._image(), ended.reason, ended.finished_at or datetime.now(UTC), ended.exit_code == 0)
 
 
 class GridWatch:

@@ -5,17 +5,19 @@ command wanted. Where the answer does not settle it, it says so; the operator de
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import singledispatch
+from pathlib import Path
 
 from emtui import files
 from emtui.backend import Backends
-from emtui.commands import BuildImage, Command, Delete, LoadImage, RunPod, ServeModel, Uplink
-from emtui.errors import BadRequest, LocalProblem
+from emtui.commands import BuildImage, Command, Delete, Downlink, GetModel, LoadImage, RunPod, ServeModel, Uplink
+from emtui.errors import BadRequest, LocalProblem, NotFound
 from emtui.link import Verdict
 from emtui.models import Image
-from emtui.perform import uplink_missing
+from emtui.perform import downlink_targets, uplink_missing
 from emtui.text import timestamp
 
 # By how much the clock of another machine may differ; its times may be cut to the minute as well.
@@ -36,6 +38,33 @@ async def reconcile(backends: Backends, command: Command, sent_at: datetime) -> 
 @singledispatch
 async def _find_out(command: Command, _backends: Backends, _sent_at: datetime) -> Finding:
     return "not done", f"{command.name} changes nothing over there"
+
+
+@_find_out.register
+async def _downlink(command: Downlink, backends: Backends, _sent_at: datetime) -> Finding:
+    listing = await backends.em.list_files()
+    try:
+        wanted = await asyncio.to_thread(downlink_targets, command, listing)
+    except (NotFound, LocalProblem) as error:
+        return "not done", error.message
+    return await _swept([place for _, _, place in wanted])
+
+
+@_find_out.register
+async def _get_model(command: GetModel, _backends: Backends, _sent_at: datetime) -> Finding:
+    return await _swept([command.target.expanduser()])
+
+
+async def _swept(places: Sequence[Path]) -> Finding:
+    """A transfer that was broken off keeps nothing: what is left of it beside its targets is removed."""
+
+    def sweep_all() -> None:
+        for place in places:
+            with contextlib.suppress(OSError):
+                files.sweep(place)
+
+    await asyncio.to_thread(sweep_all)
+    return "not done", "nothing is kept of what was not complete"
 
 
 @_find_out.register

@@ -1,5 +1,6 @@
 """A line of Activity as cells. Pure: a command's state, the time and a width in, parts out."""
 
+import math
 from datetime import datetime
 
 from rich.cells import cell_len
@@ -97,7 +98,7 @@ def _transfer(state: CommandState, width: int) -> Line:
         optional.append(Part(right(text.rate(state.rate_bytes_s), 10), "muted"))
     eta = state.eta_s
     if eta is not None:
-        optional.append(Part(f"{text.duration(eta)} left", "accent"))
+        optional.append(Part(f"{text.duration(math.ceil(eta))} left", "accent"))
     # With little room, the time left says more than the rate, and that more than the bytes.
     keep = list(optional)
     for part in (*optional[:1], *optional[1:2]):

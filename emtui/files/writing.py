@@ -84,7 +84,7 @@ class _Part:
     def open(self, overwrite: bool) -> None:
         try:
             old = self._look(overwrite)
-            _sweep(self._target)
+            sweep(self._target)
             while self._fd < 0:
                 self._create()
             self._mode = stat.S_IMODE(old.st_mode) & 0o777 if old else self._mode
@@ -220,8 +220,11 @@ def _stem(target: Path) -> str:
     return f".{cut_to_bytes(target.name, room)}."
 
 
-def _sweep(target: Path) -> None:
-    """Remove what a killed emtui left of earlier tries at `target`. A file that is being written is marked."""
+def sweep(target: Path) -> None:
+    """Remove what a killed emtui left of earlier tries at `target`. Blocks; raises OSError.
+
+    A file that is being written is marked by its writer, and stays.
+    """
     pattern = re.compile(re.escape(_stem(target)) + f"[0-9a-f]{{{2 * _RANDOM_BYTES}}}[.]part")
     with os.scandir(target.parent) as entries:
         left = [

@@ -36,7 +36,7 @@ EXAMPLES = [
     (Delete(("a", "b")), "delete 2 entries"),
     (BuildImage("e/Dockerfile", "e/", "echo"), "build echo of /e"),
     (LoadImage("e.tar", "echo:v1"), "load echo:v1 from /e.tar"),
-    (RunPod(SPEC), "run echo on FPGA for 30 min at 2026-11-21T14:30:00+00:00"),
+    (RunPod(SPEC), "run echo on FPGA for 30 min at 2026-11-21T14:30:00Z"),
     (RunPod(PodSpec(docker_image="e", max_duration=0.5, node="GPU")), "run e on GPU for 0.5 min"),
     (ServeModel(Path("/m.bin"), "org/m", allow_download=True), "serve model org/m from m.bin"),
     (GetModel("org/m", Path("/tmp/m")), "get model org/m → /tmp/m"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emtui.commands import BuildImage, Delete, Downlink, LoadImage, RunPod, ServeModel, Uplink
+from emtui.commands import BuildImage, Delete, Downlink, GetModel, LoadImage, RunPod, ServeModel, Uplink
 from emtui.files import MemorySource
 from emtui.models import Image, PodSpec, PodState, Waiting
 from emtui.reconcile import reconcile
@@ -96,6 +96,19 @@ async def test_serve_model(pair: Pair, tmp_path: Path) -> None:
     assert (await reconcile(pair.session.backends, command, NOW))[0] == "not done"
     await pair.grid.serve_model(MemorySource("m", b"x"), "mnist", allow_download=True)
     assert (await reconcile(pair.session.backends, command, NOW))[0] == "done"
+
+
+async def test_what_a_killed_downlink_left_is_removed(pair: Pair, tmp_path: Path) -> None:
+    (pair.volume / "big").write_text("x")
+    left, other = tmp_path / ".big.0123456789abcdef.part", tmp_path / ".other.0123456789abcdef.part"
+    for path in (left, other):
+        path.write_text("half")
+    assert (await reconcile(pair.session.backends, Downlink(("big",), tmp_path, is_folder=True), NOW))[0] == "not done"
+    assert other.exists()
+    assert not left.exists()
+    left.write_text("half")
+    assert (await reconcile(pair.session.backends, GetModel("m", tmp_path / "big"), NOW))[0] == "not done"
+    assert not left.exists()
 
 
 async def test_what_changes_nothing(pair: Pair, tmp_path: Path) -> None:
