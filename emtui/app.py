@@ -46,7 +46,8 @@ class EmtuiApp(OrderedApp[None]):
     TITLE = "emtui"
     ENABLE_COMMAND_PALETTE = True
     CSS = """
-    ToastRack { align: right top; }
+    /* Not over Activity, where the same stands as a line, and not over the clock. */
+    ToastRack { dock: top; align: right top; margin-top: 1; margin-bottom: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "leave", "Quit", show=False, priority=True)]
 

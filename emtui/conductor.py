@@ -192,6 +192,8 @@ class Conductor:
 
     def _announce(self, state: CommandState) -> None:
         title = REGISTRY[state.name].title if state.name in REGISTRY else state.name
+        if state.stage in (Stage.COMPLETE, Stage.CANCELLED) and self._screen.activity.display:
+            return  # its line can be seen
         if state.stage is Stage.COMPLETE:
             self._screen.say(f"{title}: {state.note}")
         elif state.stage is Stage.CANCELLED:
