@@ -20,5 +20,5 @@ def local_time(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 @pytest.fixture
 def work(clean_environment: None, tmp_path: Path) -> Path:
-    """The folder `~/work`."""
+    """The folder `~/desk`."""
     return make_disk(tmp_path / "home")

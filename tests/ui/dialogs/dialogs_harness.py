@@ -71,7 +71,7 @@ async def finished(pilot: Pilot[Any]) -> object:
 
 def make_disk(home: Path) -> Path:
     """A home with a folder `work` as an operator has it. Returns `work`."""
-    work = home / "work"
+    work = home / "desk"
     (work / "echo-test").mkdir(parents=True)
     (work / "echo-test" / "Dockerfile").write_bytes(b"FROM busybox\n" + b"#" * 108)
     (work / "echo-test" / "echo-test.sh").write_bytes(b"#" * 362)

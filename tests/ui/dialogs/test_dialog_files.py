@@ -17,7 +17,7 @@ from emtui.screens.uplink import UplinkDialog
 async def test_uplink_of_a_typed_path(work: Path) -> None:
     app = DialogApp(lambda: UplinkDialog("/echo-test/", ("echo-test",), work))
     async with app.run_test(size=SIZE) as pilot:
-        await write(pilot, "~/work/two words.txt")
+        await write(pilot, "~/desk/two words.txt")
         assert "1 file, 167 B → /echo-test (1 request)" in app.words
         await pilot.press("ctrl+s")
         assert await finished(pilot) == Uplink((work / "two words.txt",), "echo-test")

@@ -41,7 +41,7 @@ async def test_serve_a_picked_model(work: Path) -> None:
         app.screen.query_one(PathPicker).query_one("EntryList").focus()
         await pilot.press("t", "enter")
         await settle(pilot)
-        assert field(app, "model").value == "~/work/two words.txt"
+        assert field(app, "model").value == "~/desk/two words.txt"
         assert focused_field(app) == "model_id"
         await pilot.press("ctrl+s")
         assert await finished(pilot) == ServeModel(work / "two words.txt", "two words")

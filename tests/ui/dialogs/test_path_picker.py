@@ -155,7 +155,7 @@ async def test_a_big_folder_is_drawn_by_its_lines_only(tmp_path: Path) -> None:
 async def test_the_picker_follows_what_is_typed(work: Path) -> None:
     app = DialogApp(lambda: UplinkDialog("", (), work))
     async with app.run_test(size=(80, 24)) as pilot:
-        await write(pilot, "~/work/echo-test/echo")
+        await write(pilot, "~/desk/echo-test/echo")
         await until(lambda: picker(app).folder == work / "echo-test", pilot)
         assert current(app) == "echo-test.sh"
         await write(pilot, "/nowhere/at/all")
@@ -214,9 +214,9 @@ def test_lines_are_read_once_each(work: Path) -> None:
 
 def test_tilde(work: Path) -> None:
     home = work.parent
-    assert resolve("~/work", Path("/x")) == work
+    assert resolve("~/desk", Path("/x")) == work
     assert resolve("~nobody-of-this-name/x", Path("/x")) == Path("/x/~nobody-of-this-name/x")
-    assert shown(work) == "~/work"
+    assert shown(work) == "~/desk"
     assert shown(home) == "~"
     assert shown(Path("/etc")) == "/etc"
 
