@@ -53,7 +53,7 @@ async def test_uplink_of_marked_files_and_folders(work: Path) -> None:
 async def test_a_folder_typed_to_get_to_its_files_is_not_sent_itself(work: Path) -> None:
     app = DialogApp(lambda: UplinkDialog("", (), work.parent))
     async with app.run_test(size=SIZE) as pilot:
-        await write(pilot, "work/echo-test/")
+        await write(pilot, "desk/echo-test/")
         await pilot.press("down", "space")
         await settle(pilot)
         await pilot.press("ctrl+s")
