@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -65,10 +65,6 @@ def base_config(name: str) -> ImageConfig:
 
 def shell_form(config: ImageConfig, text: str) -> tuple[str, ...]:
     return (*config.shell, text)
-
-
-def with_env(config: ImageConfig, values: dict[str, str]) -> ImageConfig:
-    return replace(config, env={**config.env, **values})
 
 
 def joined(words: Sequence[str]) -> str:

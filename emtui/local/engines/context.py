@@ -9,7 +9,6 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from emtui.errors import EmtuiError
 from emtui.local.engines.problems import BuildProblem
 from emtui.local.handles import DirHandle, EntryType
 
@@ -174,7 +173,3 @@ def check_link(path: str, target: str) -> None:
     reached = os.path.normpath(os.path.join(folder, target))  # noqa: PTH118 - the same
     if target.startswith("/") or reached == ".." or reached.startswith("../"):
         raise BuildProblem(f"{path}: a link to the outside of the build context cannot be copied ({target})")
-
-
-def as_problem(error: EmtuiError) -> BuildProblem:
-    return BuildProblem(error.message)

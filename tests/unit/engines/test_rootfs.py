@@ -99,14 +99,14 @@ def test_mountpoints_are_made_real(folder: DirHandle, tmp_path: Path) -> None:
 def test_commands(farm: Rootfs) -> None:
     put(farm, "/run-me")
     put(farm, "/text", mode=0o644)
-    farm.open_dir("/work").close()
-    put(farm, "/work/here")
+    farm.open_dir("/box").close()
+    put(farm, "/box/here")
     assert find_command(farm, "/run-me", "", "/") == "/run-me"
-    assert find_command(farm, "./here", "", "/work") == "/work/./here"
+    assert find_command(farm, "./here", "", "/box") == "/box/./here"
     assert find_command(farm, "sh", "/nowhere:/usr/bin", "/") == "/usr/bin/sh"
     for name, said in (
         ("/nope", "no such file"),
-        ("/work", "is a directory"),
+        ("/box", "is a directory"),
         ("/text", "permission denied"),
         ("nope", "not found in $PATH"),
         ("", "not found in $PATH"),
