@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The console is drawn on stderr and reads stdin; a stdout that is not a terminal means that a script runs this.
     for name, stream in (("stdin", sys.stdin), ("stdout", sys.stdout), ("stderr", sys.stderr)):
         if not stream.isatty():
-            print(f"emtui: the console needs a terminal, and {name} is not one", file=sys.stderr)  # noqa: T201
+            print(f"emtui: the console needs a terminal, and {name} is not one", file=sys.stderr)  # noqa: T201 - its one line
             return USAGE_EXIT
     from emtui.app import run_console
     from emtui.session import Profile, default_workspace

@@ -58,37 +58,24 @@ class ActivityPane(Pane[tuple[CommandState, ...]]):
     heading = "Activity"
 
     @dataclass
-    class Opened(Message):
+    class AboutCommand(Message):
+        """Base of the wishes about one command."""
+
+        pane: "ActivityPane"
+        command_id: int
+
+        @property
+        def control(self) -> "ActivityPane":
+            return self.pane
+
+    class Opened(AboutCommand):
         """The operator opened a command."""
 
-        pane: "ActivityPane"
-        command_id: int
-
-        @property
-        def control(self) -> "ActivityPane":
-            return self.pane
-
-    @dataclass
-    class CancelWished(Message):
+    class CancelWished(AboutCommand):
         """The operator wants a command to stop."""
 
-        pane: "ActivityPane"
-        command_id: int
-
-        @property
-        def control(self) -> "ActivityPane":
-            return self.pane
-
-    @dataclass
-    class AgainWished(Message):
+    class AgainWished(AboutCommand):
         """The operator wants a command that has ended to be done again."""
-
-        pane: "ActivityPane"
-        command_id: int
-
-        @property
-        def control(self) -> "ActivityPane":
-            return self.pane
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 textual's name
         super().__init__(id=id, classes=classes)
