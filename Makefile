@@ -12,8 +12,9 @@ SOURCES = emtui widgets themes tests tools benchmarks
 # No test depends on the zone of the machine; those that are about zones set their own.
 TEST_ENV = TZ=UTC
 INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check
-COMPILE = .cache/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
-          --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(UPGRADE)
+# Extras stay in the locks: pip would else look for the newest release of `name[extra]`, which has no hash there.
+COMPILE = .cache/lock/bin/uv pip compile pyproject.toml --extra serve --quiet --universal --python-version 3.11 \
+          --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types imports tidy format snapshots bench lock dist clean
@@ -81,13 +82,13 @@ $(VENV)/.venv-stamp: tools/make_venv.sh
 $(VENV)/.run-stamp: requirements/run.lock pyproject.toml | $(VENV)/.venv-stamp
 	@echo "Setting up $(VENV) ..."
 	@$(INSTALL) --require-hashes --requirement requirements/run.lock
-	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --no-deps --no-build-isolation --editable '.[serve]'
 	@touch $@
 
 $(VENV)/.dev-stamp: requirements/dev.lock pyproject.toml | $(VENV)/.venv-stamp
 	@echo "Setting up $(VENV) for development ..."
 	@$(INSTALL) --require-hashes --requirement requirements/dev.lock
-	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --no-deps --no-build-isolation --editable '.[serve]'
 	@touch $@
 
 .cache/lock/.stamp: tools/make_venv.sh

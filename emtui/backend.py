@@ -19,6 +19,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from emtui.errors import BadRequest, LocalProblem
+
 if TYPE_CHECKING:
     from emtui.models import EncryptedModel, Image, PodSpec, PodStatus, UplinkResult
     from emtui.plain import EndpointInfo, Listing
@@ -247,3 +249,22 @@ class Backends:
     em: EM
     grid: GridNode
     have_one_clock: bool = False
+
+
+def no_files() -> BadRequest:
+    """What an uplink of nothing is (EM API §1)."""
+    return BadRequest("No files were provided for uplink!", code="NO_FILES", remedy="Choose at least one file.")
+
+
+def too_large() -> BadRequest:
+    """What an uplink over the limit is (EM API §1)."""
+    return BadRequest(
+        "Total upload size exceeds 500 MB",
+        code="MAX_UPLINK_SIZE_EXCEEDED",
+        remedy="Send the files in several calls. Nothing was kept.",
+    )
+
+
+def changed(source: Source) -> LocalProblem:
+    """What a source is that does not give as many bytes as it said."""
+    return LocalProblem(f"{source.name}: changed while it was read", remedy="Nothing was kept. Send it again.")

@@ -91,6 +91,7 @@ class Locked(EmtuiError):
     code = "LOCKED"
     status = 423
     default_remedy = "It is tried again by itself."
+    retry_after_s: float | None = None
 
 
 class RemoteFailed(EmtuiError):
@@ -130,14 +131,29 @@ class LoadFailed(LoggedFailure):
 
 
 class Unreachable(EmtuiError):
-    """No answer: refused, reset, timed out. `may_have_run` tells whether the request can have been executed."""
+    """No answer: refused, reset, timed out, or a gateway that had none (502, 503, 504).
+
+    Attributes:
+        may_have_run: whether the request can have been executed.
+        retry_after_s: how long the other side asked to wait before the next try, None where it did not.
+    """
 
     code = "UNREACHABLE"
     default_remedy = "Check the address and the network; it is tried again by itself."
 
-    def __init__(self, message: str, *, may_have_run: bool, remedy: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, may_have_run: bool, retry_after_s: float | None = None, remedy: str | None = None
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.may_have_run = may_have_run
+        self.retry_after_s = retry_after_s
+
+
+class Untrusted(EmtuiError):
+    """The other side is not who it should be, or the way to it is not safe: TLS, a redirect elsewhere, plain http."""
+
+    code = "UNTRUSTED"
+    default_remedy = "Nothing secret was sent. Check the address and the certificate."
 
 
 class ContractViolation(EmtuiError):

@@ -86,3 +86,18 @@ class EndpointInfo:
     engine: str = ""
     notes: tuple[str, ...] = field(default=())
     details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What is known of a remote end besides its answers, for the header.
+
+    Attributes:
+        token_expires_at: when the token in use ends (UTC), None where there is none or it does not say.
+        skew_s: by how many seconds its clock is ahead of this machine's, None until it has told the time.
+        needs_sign_in: nothing goes on until somebody signs in.
+    """
+
+    token_expires_at: datetime | None = None
+    skew_s: float | None = None
+    needs_sign_in: bool = False

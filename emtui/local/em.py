@@ -13,7 +13,7 @@ from emtui.errors import ConfigProblem, Locked
 from emtui.local.hashes import HashCache
 from emtui.local.listing import Lister
 from emtui.local.stopping import disk_errors, stoppable
-from emtui.local.uplink import receive
+from emtui.local.uplink import Incoming, incoming, receive
 from emtui.local.volume import delete, open_download
 from emtui.local.workspace import Workspace
 from emtui.plain import EndpointInfo, Listing
@@ -76,6 +76,13 @@ class LocalEM:
     async def uplink(self, files: Sequence[Source], dest_path: str = "") -> UplinkResult:
         with self._at_work():
             return await receive(self._workspace.staging, self._workspace.volume, files, dest_path)
+
+    @asynccontextmanager
+    async def incoming(self) -> AsyncIterator[Incoming]:
+        """An uplink that comes piece by piece, for a server. It is at work until its context ends."""
+        with self._at_work():
+            async with incoming(self._workspace.staging, self._workspace.volume) as taken:
+                yield taken
 
     async def list_files(self) -> Listing:
         with self._at_work(), disk_errors("list"):

@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING
 
 from emtui.backend import CHUNK_BYTES, Download, Source
 from emtui.errors import BadRequest, Conflict, ContractViolation, Forbidden, InvalidField, LocalProblem, NotFound
-from emtui.local.grid_store import ID_TAKEN, GridStore, ModelRow
+from emtui.local.grid_store import GridStore, ModelRow
 from emtui.local.workspace import Workspace
 from emtui.plain import EndpointInfo
 from emtui.threads import in_thread
+from emtui.wire.grid import (
+    COPIES_NOT_ALLOWED_REMEDY,
+    ENCRYPTED_NOT_FOUND,
+    ID_TAKEN,
+    INVALID_PAYLOAD,
+    MODEL_NOT_FOUND,
+    NOT_ALLOWED_TO_DOWNLOAD,
+    saved,
+)
 
 if TYPE_CHECKING:
     from emtui.models import EncryptedModel
-
-MODEL_NOT_FOUND = "Model not found."
-NOT_ALLOWED_TO_DOWNLOAD = "You're not allowed to download this model."
-INVALID_PAYLOAD = "Invalid payload format"
-ENCRYPTED_NOT_FOUND = "Model ID not found!"
 
 MAX_ID_BYTES = 4096
 """Ids are free text, but no longer than a path: a pasted file is no id."""
@@ -63,7 +67,7 @@ class LocalGrid:
         """
         row = await self._find(model_id)
         if not row.allow_download:
-            raise Forbidden(NOT_ALLOWED_TO_DOWNLOAD, remedy="Ask whoever served it; copies are not allowed.")
+            raise Forbidden(NOT_ALLOWED_TO_DOWNLOAD, remedy=COPIES_NOT_ALLOWED_REMEDY)
         opened: list[int] = []  # so that a cancelled caller finds what the thread has opened
         try:
             await in_thread(lambda: opened.append(self._store.open_model(row)))
@@ -106,7 +110,7 @@ class LocalGrid:
             await in_thread(self._store.save, staged, model_id, allow_download=allow_download, encoding=encoding)
         finally:
             await in_thread(staged.discard)
-        return f"Model saved with id: {model_id}"
+        return saved(model_id)
 
     async def dataset_tags(self) -> Sequence[str]:
         """The tags of the node's datasets (`/dataset-tags`), each once, the oldest first."""

@@ -19,11 +19,10 @@ from emtui.files import disk_problem
 from emtui.local.handles import DirHandle
 from emtui.local.workspace import Workspace
 from emtui.sqlite import pack, unpack
+from emtui.wire.grid import ID_TAKEN
 
 if TYPE_CHECKING:
     from emtui.models import EncryptedModel
-
-ID_TAKEN = "Model id already exists."
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,67 +20,6 @@ from emtui.errors import BadRequest, Forbidden, LocalProblem, NotFound
 EntryType = Literal["file", "directory", "link", "other"]
 
 _DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_MAX_NAME_BYTES = 255
-# More than any real tree; a path beyond it is an attack on the number of open files or on a recursion.
-_MAX_DEPTH = 4096
-
-
-def split_path(path: str, *, what: str = "path") -> tuple[str, ...]:
-    """The folders and the name of a relative path; `()` for the volume itself (`""`, `.`, `./`).
-
-    Raises:
-        Forbidden: it is absolute or goes up with `..`, also as `..\\`, with spaces around, or percent-encoded.
-        BadRequest: NUL in it, a name over 255 bytes, too deep.
-    """
-    if "\0" in path:
-        raise BadRequest(f"{what}: a NUL character cannot be in a path", remedy="Remove it.")
-    if path.startswith("/") or path[1:3] in (":\\", ":/"):
-        raise Forbidden(f"{what}: an absolute path leaves the volume: {path}", remedy="Give it relative to the volume.")
-    parts = []
-    for part in path.split("/"):
-        if part in ("", "."):
-            continue
-        if any(step.strip() == ".." for step in _decoded(part).replace("\\", "/").split("/")):
-            raise Forbidden(f"{what}: it leaves the volume: {path}", remedy="Give it relative to the volume.")
-        if len(_encoded(part, what)) > _MAX_NAME_BYTES:
-            raise BadRequest(f"{what}: a name over {_MAX_NAME_BYTES} bytes: {part}", remedy="Shorten it.")
-        parts.append(part)
-    if len(parts) > _MAX_DEPTH:
-        raise BadRequest(f"{what}: deeper than {_MAX_DEPTH} folders", remedy="Use fewer folders.")
-    return tuple(parts)
-
-
-def _encoded(part: str, what: str) -> bytes:
-    try:
-        return os.fsencode(part)
-    except UnicodeEncodeError:
-        raise BadRequest(
-            f"{what}: a lone surrogate stands for no byte", remedy="Give the name as it is listed."
-        ) from None
-
-
-def _decoded(part: str) -> str:
-    """`part` with the percent-encodings of dot, slash, backslash and percent resolved, however often nested."""
-    for _ in range(8):
-        before = part
-        for encoded, plain in (
-            ("%25", "%"),
-            ("%2e", "."),
-            ("%2E", "."),
-            ("%2f", "/"),
-            ("%2F", "/"),
-            ("%5c", "\\"),
-            ("%5C", "\\"),
-        ):
-            part = part.replace(encoded, plain)
-        if part == before:
-            break
-    return part
-
-
-def join_path(*parts: str) -> str:
-    """Parts of a relative path with `/` between them, empty ones left out."""
-    return "/".join(part for part in parts if part)
 
 
 def entry_type(mode: int) -> EntryType:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from emtui.backend import LogSink
 from emtui.errors import BadRequest, BuildFailed, InvalidField, LoadFailed, NotFound
 from emtui.local.engines.base import BuildRequest, Engine, LoadRequest
-from emtui.local.handles import DirHandle, join_path, split_path
+from emtui.local.handles import DirHandle
 from emtui.local.names import ImageName, is_of, parse_image, with_prefix, without_prefix
 from emtui.local.stopping import disk_errors
 from emtui.local.store import Store
 from emtui.models import Image
+from emtui.paths import join_path, split_path
 from emtui.threads import in_thread
 
 LOG_TAIL_LINES = 100

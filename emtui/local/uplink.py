@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from emtui.backend import LOCAL_UPLINK_LIMIT_BYTES, Source
+from emtui.backend import LOCAL_UPLINK_LIMIT_BYTES, Source, changed, no_files, too_large
 from emtui.errors import BadRequest, Forbidden, LocalProblem
 from emtui.local.commit import batch_name, check_target, commit
-from emtui.local.handles import DirHandle, split_path
+from emtui.local.handles import DirHandle
 from emtui.local.stopping import disk_errors
+from emtui.paths import split_path
 from emtui.threads import in_thread
 
 if TYPE_CHECKING:
@@ -35,25 +36,116 @@ async def receive(
         LocalProblem: a source cannot be read or changed while it was read, or the disk refuses.
     """
     if not files:
-        raise BadRequest("No files were provided for uplink!", code="NO_FILES", remedy="Choose at least one file.")
+        raise no_files()
     parts = split_path(dest_path, what="dest_path")
-    names = _checked_names(files)
+    names = _Names()
+    for source in files:
+        names.add(source.name)
     if sum(source.size_bytes for source in files) > limit_bytes:
-        raise _too_large()
+        raise too_large()
     with disk_errors("uplink"):
-        await in_thread(check_target, volume, parts, names)
-        batch = _Batch(staging)
-        try:
-            await in_thread(batch.make)
-            total = 0
-            for index, source in enumerate(files):
-                total += await _stage(batch.folder, str(index), source, limit_bytes - total)
-            await in_thread(commit, batch.folder, volume, parts, names)
-        finally:
-            await in_thread(batch.drop)
-    from emtui.models import UplinkResult  # pydantic: the first listing does without it
+        await in_thread(check_target, volume, parts, names.all)
+    async with incoming(staging, volume, limit_bytes) as taken:
+        for source in files:
+            await _take(taken, source)
+        return await taken.commit(dest_path)
 
-    return UplinkResult(file_count=len(files), total_size_kb=round(total / 1024, 2))
+
+@contextlib.asynccontextmanager
+async def incoming(
+    staging: DirHandle, volume: DirHandle, limit_bytes: int = LOCAL_UPLINK_LIMIT_BYTES
+) -> AsyncIterator[Incoming]:
+    """An uplink whose files come one after the other, and whose folder may be told last, as a form has them."""
+    taken = Incoming(staging, volume, limit_bytes)
+    try:
+        with disk_errors("uplink"):
+            await in_thread(taken.make)
+        yield taken
+    finally:
+        await in_thread(taken.drop)
+
+
+class Incoming:
+    """Files on their way: staged in a folder of `staging/`, counted while they come, committed together.
+
+    What is not committed is gone when its context ends.
+    """
+
+    def __init__(self, staging: DirHandle, volume: DirHandle, limit_bytes: int) -> None:
+        self._volume = volume
+        self._batch = _Batch(staging)
+        self._limit_bytes = limit_bytes
+        self._names = _Names()
+        self._fd: int | None = None
+        self.total_bytes = 0
+
+    def make(self) -> None:
+        self._batch.make()
+
+    def drop(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+        self._batch.drop()
+
+    async def begin(self, name: str) -> None:
+        """The next file.
+
+        Raises:
+            BadRequest: a name that is none, or that came before.
+            Forbidden: a name that leaves its folder.
+        """
+        self._names.add(name)
+        with disk_errors("uplink"):
+            # Kept in a field at once, so that it is closed also if this call is cancelled meanwhile.
+            await in_thread(self._open, str(len(self._names.all) - 1))
+
+    def _open(self, staged_name: str) -> None:
+        self._fd = self._batch.folder.create_file(staged_name)
+
+    async def write(self, data: bytes) -> None:
+        """More of the file that was begun.
+
+        Raises:
+            BadRequest: `MAX_UPLINK_SIZE_EXCEEDED`.
+        """
+        self.total_bytes += len(data)
+        if self.total_bytes > self._limit_bytes:
+            raise too_large()
+        with disk_errors("uplink"):
+            await in_thread(_write_all, self._begun, data)
+
+    async def end(self) -> None:
+        """The file that was begun is whole."""
+        with disk_errors("uplink"):
+            await in_thread(self._close)
+
+    def _close(self) -> None:
+        os.fsync(self._begun)
+        fd, self._fd = self._begun, None
+        os.close(fd)
+
+    @property
+    def _begun(self) -> int:
+        assert self._fd is not None, "begin() comes first"  # noqa: S101 - tells mypy what the callers do
+        return self._fd
+
+    async def commit(self, dest_path: str) -> UplinkResult:
+        """Put all files into the folder `dest_path` of the volume, which is made where it is missing.
+
+        Raises:
+            BadRequest: `NO_FILES`, or something is in the way.
+            Forbidden: `dest_path` leaves the volume, or a link is in the way.
+        """
+        names = self._names.all
+        if not names:
+            raise no_files()
+        parts = split_path(dest_path, what="dest_path")
+        with disk_errors("uplink"):
+            await in_thread(commit, self._batch.folder, self._volume, parts, names)
+        from emtui.models import UplinkResult  # pydantic: the first listing does without it
+
+        return UplinkResult(file_count=len(names), total_size_kb=round(self.total_bytes / 1024, 2))
 
 
 class _Batch:
@@ -66,7 +158,7 @@ class _Batch:
 
     @property
     def folder(self) -> DirHandle:
-        assert self._folder is not None, "make() comes first"  # noqa: S101 - tells mypy what receive() does
+        assert self._folder is not None, "make() comes first"  # noqa: S101 - tells mypy what incoming() does
         return self._folder
 
     def make(self) -> None:
@@ -80,73 +172,49 @@ class _Batch:
             self._staging.remove(self._name)
 
 
-def _checked_names(files: Sequence[Source]) -> list[str]:
-    names = [_checked_name(source.name) for source in files]
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
+class _Names:
+    """The names of one uplink, each checked and each once, in their order."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+        self._seen: set[str] = set()
+
+    def add(self, name: str) -> None:
+        _checked_name(name)
+        if name in self._seen:
             raise BadRequest(
                 f"two files of one uplink have the same name: {name}", remedy="Send them in two calls, or rename one."
             )
-        seen.add(name)
-    return names
+        self._seen.add(name)
+        self.all.append(name)
 
 
-def _checked_name(name: str) -> str:
+def _checked_name(name: str) -> None:
     if "/" in name:
         raise Forbidden(f"a base name is needed, not a path: {name}", remedy="Put the folder into dest_path.")
     if split_path(name, what="file name") != (name,):
         raise BadRequest(f"not a name of a file: {name!r}", remedy="Rename it.")
-    return name
 
 
-async def _stage(batch: DirHandle, staged_name: str, source: Source, room_bytes: int) -> int:
-    """Write one source into the batch and sync it. Returns its bytes."""
-    opened: list[int] = []
-    try:
-        # The descriptor is put where it is found also if this call is cancelled meanwhile.
-        await in_thread(lambda: opened.append(batch.create_file(staged_name)))
-        count = await _copy(source, opened[0], room_bytes)
-        await in_thread(os.fsync, opened[0])
-    finally:
-        for fd in opened:
-            os.close(fd)
-    return count
-
-
-async def _copy(source: Source, fd: int, room_bytes: int) -> int:
+async def _take(taken: Incoming, source: Source) -> None:
+    """Read one source into the uplink."""
+    await taken.begin(source.name)
     count = 0
-    expected = source.size_bytes
     try:
         async with source.open() as chunks:
             async for chunk in chunks:
                 count += len(chunk)
-                if count > room_bytes:
-                    raise _too_large()
-                if count > expected:
-                    raise _changed(source)
-                with disk_errors("uplink"):
-                    await in_thread(_write_all, fd, chunk)
+                await taken.write(chunk)
+                if count > source.size_bytes:
+                    raise changed(source)
     except OSError as error:
         raise LocalProblem(f"{source.name}: {os.strerror(error.errno or 0)}", remedy="Nothing was kept.") from error
-    if count != expected:
-        raise _changed(source)
-    return count
+    if count != source.size_bytes:
+        raise changed(source)
+    await taken.end()
 
 
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
-
-
-def _too_large() -> BadRequest:
-    return BadRequest(
-        "Total upload size exceeds 500 MB",
-        code="MAX_UPLINK_SIZE_EXCEEDED",
-        remedy="Send the files in several calls. Nothing was kept.",
-    )
-
-
-def _changed(source: Source) -> LocalProblem:
-    return LocalProblem(f"{source.name}: changed while it was read", remedy="Nothing was kept. Send it again.")

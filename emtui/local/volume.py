@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 
 from emtui.backend import CHUNK_BYTES, Download
 from emtui.errors import BadRequest, ContractViolation, NotFound
-from emtui.local.handles import DirHandle, split_path
+from emtui.local.handles import DirHandle
 from emtui.local.stopping import Stop, disk_errors, stoppable
+from emtui.paths import split_path
 from emtui.threads import in_thread
 
 

@@ -7,7 +7,8 @@ import pytest
 from local_limits import without_rights
 
 from emtui.errors import BadRequest, Forbidden, NotFound
-from emtui.local.handles import DirHandle, join_path, split_path
+from emtui.local.handles import DirHandle
+from emtui.paths import join_path, split_path
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The EM over HTTP, and the Grid Node over Socket.IO and HTTP."""

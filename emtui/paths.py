@@ -1,0 +1,77 @@
+"""Paths of a volume as text: relative, `/` between folders, names that are not UTF-8 held by `surrogateescape`.
+
+What is refused here is refused before any file system is touched, or any request sent.
+"""
+
+import os
+
+from emtui.errors import BadRequest, Forbidden
+
+MAX_NAME_BYTES = 255
+"""The longest name that the usual file systems take."""
+
+MAX_DEPTH = 4096
+"""More than any real tree; a path beyond it is an attack on the number of open files or on a recursion."""
+
+
+def split_path(path: str, *, what: str = "path") -> tuple[str, ...]:
+    """The folders and the name of a relative path; `()` for the volume itself (`""`, `.`, `./`).
+
+    Raises:
+        Forbidden: it is absolute or goes up with `..`, also as `..\\`, with spaces around, or percent-encoded.
+        BadRequest: NUL in it, a name over 255 bytes, too deep.
+    """
+    if "\0" in path:
+        raise BadRequest(f"{what}: a NUL character cannot be in a path", remedy="Remove it.")
+    if path.startswith("/") or path[1:3] in (":\\", ":/"):
+        raise Forbidden(f"{what}: an absolute path leaves the volume: {path}", remedy="Give it relative to the volume.")
+    parts = []
+    for part in path.split("/"):
+        if part in ("", "."):
+            continue
+        if any(step.strip() == ".." for step in _decoded(part).replace("\\", "/").split("/")):
+            raise Forbidden(f"{what}: it leaves the volume: {path}", remedy="Give it relative to the volume.")
+        if len(encode_name(part, what)) > MAX_NAME_BYTES:
+            raise BadRequest(f"{what}: a name over {MAX_NAME_BYTES} bytes: {part}", remedy="Shorten it.")
+        parts.append(part)
+    if len(parts) > MAX_DEPTH:
+        raise BadRequest(f"{what}: deeper than {MAX_DEPTH} folders", remedy="Use fewer folders.")
+    return tuple(parts)
+
+
+def encode_name(part: str, what: str) -> bytes:
+    """The bytes of a name or path.
+
+    Raises:
+        BadRequest: a lone surrogate in it stands for no byte.
+    """
+    try:
+        return os.fsencode(part)
+    except UnicodeEncodeError:
+        raise BadRequest(
+            f"{what}: a lone surrogate stands for no byte", remedy="Give the name as it is listed."
+        ) from None
+
+
+def _decoded(part: str) -> str:
+    """`part` with the percent-encodings of dot, slash, backslash and percent resolved, however often nested."""
+    for _ in range(8):
+        before = part
+        for encoded, plain in (
+            ("%25", "%"),
+            ("%2e", "."),
+            ("%2E", "."),
+            ("%2f", "/"),
+            ("%2F", "/"),
+            ("%5c", "\\"),
+            ("%5C", "\\"),
+        ):
+            part = part.replace(encoded, plain)
+        if part == before:
+            break
+    return part
+
+
+def join_path(*parts: str) -> str:
+    """Parts of a relative path with `/` between them, empty ones left out."""
+    return "/".join(part for part in parts if part)
