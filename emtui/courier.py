@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from emtui.errors import Locked, Unreachable
+from emtui.errors import EmtuiError, Locked, NotSignedIn, RemoteFailed, Unreachable
 from emtui.patience import Patience, ordinal
+from emtui.text import age
 from emtui.views import Stage
 
 T = TypeVar("T")
@@ -54,12 +55,16 @@ class Courier:
         mark_sent: writes to the journal that a request is about to leave; awaited before it does.
         patience: how long to wait where the other side is busy or away.
         answered: takes the seconds of each answer.
+        refused: takes each error by which a request was turned away or lost, before the next try.
+        signed_in: waits until somebody has signed in; None where nobody can, and a 401 ends the command.
     """
 
     report: Callable[[Report], None]
     mark_sent: Callable[[], Awaitable[None]]
     patience: Patience = field(default_factory=Patience)
     answered: Callable[[float], None] = lambda _seconds: None
+    refused: Callable[[EmtuiError], None] = lambda _error: None
+    signed_in: Callable[[], Awaitable[None]] | None = None
     busy_name: str = "CG2"
     log_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_TAIL_LINES))
     has_sent_change: bool = False
@@ -81,6 +86,7 @@ class Courier:
         """
         tries = 0
         reads_lost = 0
+        turned_away_at: float | None = None
         while True:
             tries += 1
             await self.mark_sent()
@@ -92,27 +98,39 @@ class Courier:
             self.has_sent_change = before or changes
             try:
                 answer = await call()
-            except Locked:
-                self.has_sent_change = before
-                reason = f"{self.busy_name} busy"
-            except Unreachable as error:
-                if error.may_have_run and changes:
+            except (Locked, Unreachable, RemoteFailed, NotSignedIn) as error:
+                self.refused(error)
+                if isinstance(error, Unreachable) and error.may_have_run and changes:
                     raise OutcomeUnknown(error) from error
+                if isinstance(error, RemoteFailed) and changes:
+                    raise
                 self.has_sent_change = before
-                reads_lost += error.may_have_run
+                # A read that was answered with a failure, or not at all, is worth another try, but not for ever.
+                reads_lost += isinstance(error, RemoteFailed) or (isinstance(error, Unreachable) and error.may_have_run)
                 if reads_lost >= _READ_TRIES:
                     raise
-                reason = f"{error.message}"
+                self._done = done_before
+                turned_away_at = began if turned_away_at is None else turned_away_at
+                await self._wait(tries, error, turned_away_at)
             else:
                 self.answered(time.monotonic() - began)
                 return answer
-            self._done = done_before
-            await self._wait(tries, reason)
 
-    async def _wait(self, tries: int, reason: str) -> None:
-        until = time.monotonic() + self.patience.wait_s(tries)
+    async def _wait(self, tries: int, error: EmtuiError, since: float) -> None:
+        if isinstance(error, NotSignedIn):
+            if self.signed_in is None:
+                raise error
+            self.report(Report(stage=Stage.RELEASED, note="waits until somebody signs in"))
+            await self.signed_in()
+            return
+        asked_s = error.retry_after_s if isinstance(error, Locked | Unreachable) else None
+        reason = f"{self.busy_name} busy" if isinstance(error, Locked) else error.message
+        until = time.monotonic() + self.patience.wait_s(tries, asked_s)
         while (left := until - time.monotonic()) > 0:
-            self.report(Report(stage=Stage.RELEASED, note=f"{reason}, {ordinal(tries + 1)} try in {left:.0f} s"))
+            waited = age(time.monotonic() - since)
+            self.report(
+                Report(stage=Stage.RELEASED, note=f"{reason} for {waited}, {ordinal(tries + 1)} try in {left:.0f} s")
+            )
             await asyncio.sleep(min(1.0, left))
 
     def expect(self, total_bytes: int | None) -> None:

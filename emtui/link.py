@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from emtui.commands import Command, Endpoint
 from emtui.courier import Courier, OutcomeUnknown, Report
 from emtui.errors import EmtuiError, LoggedFailure
+from emtui.gauge import Gauge
 from emtui.journal import Entry, Journal
 from emtui.patience import Patience
 from emtui.views import CommandState, LinkHealth, Stage
@@ -46,7 +47,8 @@ class _Job:
 class Link:
     """One endpoint's queue.
 
-    Listeners get every change of a command's state and of the link's health, on the event loop's thread.
+    `on_state` gets every change of a command's state, on the event loop's thread; `gauge` tells how the link is.
+    `can_sign_in`: somebody is there to sign in, so that a command which meets a 401 waits for that instead of failing.
     """
 
     def __init__(
@@ -61,10 +63,10 @@ class Link:
         patience: Patience | None = None,
     ) -> None:
         self.endpoint: Endpoint = endpoint
-        self.health = LinkHealth(endpoint)
+        self.gauge = Gauge(endpoint)
         self.states: dict[int, CommandState] = {}
         self.on_state: Callable[[CommandState], None] = lambda _state: None
-        self.on_health: Callable[[LinkHealth], None] = lambda _health: None
+        self.can_sign_in = False
         self._journal = journal
         self._perform = perform
         self._reconcile = reconcile
@@ -78,6 +80,11 @@ class Link:
         self._worker: asyncio.Task[None] | None = None
         self._finished: dict[int, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def health(self) -> LinkHealth:
+        """How the link is."""
+        return self.gauge.health
 
     # -------------------------------------------------------------------------------------------- the operator
 
@@ -278,10 +285,9 @@ class Link:
             if not future.done():
                 future.set_exception(problem)
                 future.exception()  # nobody may be left to hear it
-            if problem.status is None:
-                self._report_health(is_connected=False, error=problem.message)
+            self.gauge.refused(problem)
         else:
-            self._answered(time.monotonic() - began)
+            self.gauge.answered(time.monotonic() - began)
             if not future.done():
                 future.set_result(answer)
 
@@ -298,7 +304,14 @@ class Link:
                 await asyncio.to_thread(self._journal.advance, number, Stage.SENT, datetime.now(UTC))
                 self._change(number, stage=Stage.SENT)
 
-        courier = Courier(lambda report: self._apply(number, report), mark_sent, self._patience, self._answered)
+        courier = Courier(
+            lambda report: self._apply(number, report),
+            mark_sent,
+            self._patience,
+            self.gauge.answered,
+            self.gauge.refused,
+            self.gauge.until_signed_in if self.can_sign_in else None,
+        )
         # In a task of its own: only that can be cancelled, never the way to the command's end.
         job.task = asyncio.ensure_future(self._perform(command, courier))
         if job.is_cancelled:
@@ -367,21 +380,9 @@ class Link:
                 self._finished.pop(oldest, None)
         self.on_state(state)
 
-    def _answered(self, seconds: float) -> None:
-        self._report_health(is_connected=True, error="", round_trip_s=seconds, last_answer_at=datetime.now(UTC))
-
-    def _report_health(self, **changed: Any) -> None:
+    def _report_health(self) -> None:
         unknown = sum(state.stage is Stage.UNKNOWN and not state.acknowledged for state in self.states.values())
-        queued = len(self._jobs)
-        self.health = replace(
-            self.health,
-            queued=0 if self._is_held else queued,
-            held=queued if self._is_held else 0,
-            unknown=unknown,
-            is_held=self._is_held,
-            **changed,
-        )
-        self.on_health(self.health)
+        self.gauge.count(len(self._jobs), unknown, is_held=self._is_held)
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 15.0
+LONGEST_ASKED_WAIT_S = 120.0
+"""However long the other side asks to wait (Retry-After), no longer than this: it may ask for a year."""
 _GROWTH = 1.7
 
 
@@ -24,11 +26,15 @@ class Patience:
     longest_s: float = LONGEST_WAIT_S
     jitter: Callable[[], float] = field(default=random.random)
 
-    def wait_s(self, tries: int) -> float:
-        """Seconds to wait after the `tries`-th try in a row (from 1) was turned away."""
+    def wait_s(self, tries: int, asked_s: float | None = None) -> float:
+        """Seconds to wait after the `tries`-th try in a row (from 1) was turned away.
+
+        `asked_s` is what the other side asked for: it is waited at least, up to `LONGEST_ASKED_WAIT_S`.
+        """
         # The exponent is capped too: an hour of tries must not overflow.
         plain = min(self.longest_s, self.first_s * _GROWTH ** min(tries - 1, 64))
-        return plain * (0.75 + 0.5 * self.jitter())
+        wait_s = plain * (0.75 + 0.5 * self.jitter())
+        return wait_s if asked_s is None else max(wait_s, min(asked_s, LONGEST_ASKED_WAIT_S))
 
 
 def ordinal(number: int) -> str:

@@ -6,10 +6,12 @@ header. Widgets get these, compare them (`is`, `==`) and draw what differs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+from emtui.plain import Vitals
 
 if TYPE_CHECKING:
     from emtui.models import EncryptedModel, HostedModel, PodSpec, PodStatus
@@ -24,7 +26,7 @@ class Feed(Generic[T]):
 
     No value and no error: loading. No value and an error: failed. A value and an error: stale, the value is the last
     good one. `at` is when the value came (UTC). `retry_at` is the monotonic time of the next try after an error.
-    `is_held`: the operator has stopped the polling.
+    `is_held`: the operator has stopped the polling. `is_absent`: there is nothing to ask, `error` and `remedy` say why.
     """
 
     value: T | None = None
@@ -33,6 +35,7 @@ class Feed(Generic[T]):
     remedy: str = ""
     retry_at: float | None = None
     is_held: bool = False
+    is_absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +147,13 @@ class CommandState:
 class LinkHealth:
     """How a link is: for the header's chips.
 
-    `round_trip_s` of the last answer; `last_answer_at` None before the first one; `error` why the last try failed,
-    empty when it did not.
+    Attributes:
+        round_trip_s: of the last answer.
+        last_answer_at: UTC, None before the first one.
+        error: why the last try failed, empty when it did not.
+        busy_since: the monotonic time since when every request was turned away with 423, None where it is not.
+        vitals: what a remote end tells of itself: token, clock, whether somebody must sign in.
+        is_absent: the profile has no such end.
     """
 
     endpoint: Literal["em", "grid"]
@@ -157,3 +165,6 @@ class LinkHealth:
     held: int = 0
     unknown: int = 0
     is_held: bool = False
+    busy_since: float | None = None
+    vitals: Vitals = field(default_factory=Vitals)
+    is_absent: bool = False

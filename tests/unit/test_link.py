@@ -11,10 +11,20 @@ import pytest
 
 from emtui.commands import Command, Delete, Downlink
 from emtui.courier import Courier
-from emtui.errors import BuildFailed, EmtuiError, LocalProblem, Locked, NotFound, Unreachable
+from emtui.errors import (
+    BuildFailed,
+    EmtuiError,
+    LocalProblem,
+    Locked,
+    NotFound,
+    NotSignedIn,
+    RemoteFailed,
+    Unreachable,
+)
 from emtui.journal import Journal
 from emtui.link import Link, Verdict
 from emtui.patience import Patience
+from emtui.plain import Vitals
 from emtui.views import CommandState, Stage
 
 DEADLINE_S = 10.0
@@ -527,3 +537,107 @@ async def test_an_interrupted_command_is_looked_into_from_when_it_was_sent(tmp_p
             b.link.adopt(entry)
         await asyncio.wait_for(b.link.finished(number), DEADLINE_S)
         assert b.asked_since == [sent]
+
+
+async def test_a_command_waits_until_somebody_has_signed_in(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.link.can_sign_in = True
+        asked = 0
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                nonlocal asked
+                asked += 1
+                if asked == 1:
+                    b.link.gauge.note_vitals(Vitals(needs_sign_in=True))
+                    raise NotSignedIn("the token has ended")
+                return "done"
+
+            return await courier.request(call, changes=True)
+
+        b.perform = perform
+        number = await b.link.submit(CHANGE)
+        async with asyncio.timeout(DEADLINE_S):
+            while b.link.states[number].note != "waits until somebody signs in":
+                await asyncio.sleep(0.01)
+        assert asked == 1
+        b.link.gauge.note_vitals(Vitals())
+        ended = await asyncio.wait_for(b.link.finished(number), DEADLINE_S)
+        assert (ended.stage, ended.note, asked) == (Stage.COMPLETE, "done", 2)
+        assert b.asked_since == []  # a 401 was not executed: there is nothing to look into
+
+
+async def test_a_command_fails_where_nobody_can_sign_in(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                raise NotSignedIn("the given token is refused")
+
+            return await courier.request(call, changes=True)
+
+        b.perform = perform
+        ended = await b.run(CHANGE)
+        assert (ended.stage, ended.error) == (Stage.FAILED, "the given token is refused")
+
+
+async def test_a_command_that_waits_for_a_sign_in_can_be_cancelled(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.link.can_sign_in = True
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                raise NotSignedIn("no token")
+
+            return await courier.request(call, changes=True)
+
+        b.perform = perform
+        number = await b.link.submit(CHANGE)
+        async with asyncio.timeout(DEADLINE_S):
+            while not b.link.states[number].note:
+                await asyncio.sleep(0.01)
+        assert b.link.cancel(number)
+        ended = await asyncio.wait_for(b.link.finished(number), DEADLINE_S)
+        assert ended.stage is Stage.CANCELLED
+
+
+@pytest.mark.parametrize(("changes", "tries"), [(True, 1), (False, 3)])
+async def test_a_failure_inside_is_met_with_another_try_only_by_a_read(
+    tmp_path: Path, changes: bool, tries: int
+) -> None:
+    async with bench(tmp_path) as b:
+        asked = 0
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                nonlocal asked
+                asked += 1
+                raise RemoteFailed("it broke")
+
+            return await courier.request(call, changes=changes)
+
+        b.perform = perform
+        ended = await b.run(CHANGE)
+        assert (ended.stage, ended.error, asked) == (Stage.FAILED, "it broke", tries)
+
+
+async def test_the_wait_tells_how_long_it_has_been(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        asked = 0
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                nonlocal asked
+                asked += 1
+                if asked < 3:
+                    raise Locked("CG2 is busy")
+                return "done"
+
+            return await courier.request(call, changes=True)
+
+        b.perform = perform
+        assert (await b.run(CHANGE)).stage is Stage.COMPLETE
+        notes = [state.note for state in b.states if "busy" in state.note]
+        assert notes[0] == "CG2 busy for 0 s, 2nd try in 0 s"
+        assert any("3rd try" in note for note in notes)
+        assert b.link.health.busy_since is None
