@@ -1,9 +1,13 @@
 """The entry point: options, and what it says where there is no terminal."""
 
+from pathlib import Path
+
 import pytest
 
-from emtui.__main__ import USAGE_EXIT, main
-from emtui.session import Profile
+from emtui.__main__ import CONFIG_EXIT, USAGE_EXIT, main
+from emtui.profile import Profile, Remote
+
+WRITTEN: list[str] = []
 
 
 class _Terminal:
@@ -14,6 +18,13 @@ class _Terminal:
 
     def isatty(self) -> bool:
         return self._is_one
+
+    def write(self, text: str) -> int:
+        WRITTEN.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
 
 
 @pytest.fixture
@@ -76,3 +87,33 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out.startswith("emtui ")
+
+
+def test_addresses_become_remote_ends(opened: list[Profile], monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ("--em-url", "https://em.example.org", "--username", "client1", "--api", "2026-03", "--insecure")
+    assert _run(monkeypatch, *options) == 0
+    assert _run(monkeypatch, "--grid-url", "http://127.0.0.1:3000", "--local", "ws") == 0
+    one, other = opened
+    assert one.em == Remote("https://em.example.org", "client1", "2026-03", is_insecure=True)
+    assert (one.em_kind, one.grid_kind) == ("remote", "absent")
+    assert (other.em_kind, other.grid_kind, str(other.workspace)) == ("local", "remote", "ws")
+
+
+def test_a_profile_is_opened_by_its_name(
+    opened: list[Profile], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[profile.bench]\nem_url = "https://em.example.org"\n')
+    assert _run(monkeypatch, "-p", "bench", "--config", str(file)) == 0
+    (profile,) = opened
+    assert profile.name == "bench"
+    WRITTEN.clear()
+    assert _run(monkeypatch, "-p", "bnch", "--config", str(file)) == CONFIG_EXIT
+    assert "".join(WRITTEN) == f"emtui: {file}: no profile is called bnch. Did you mean bench? There are: bench.\n"
+
+
+def test_a_user_without_an_address_is_refused(opened: list[Profile], monkeypatch: pytest.MonkeyPatch) -> None:
+    WRITTEN.clear()
+    assert _run(monkeypatch, "--username", "client1") == CONFIG_EXIT
+    assert "--em-url" in "".join(WRITTEN)
+    assert opened == []
