@@ -1,56 +1,24 @@
-"""Opening a profile: the backends, each with its Link, and the journal. The console and every script start here.
+"""An open profile: both ends, each with its Link, and the journal. The console and every script start here.
 
-What costs time (the database, the engine's probe) happens in `open`, off the event loop, after the first frame.
+What costs time (the database, the engine's probe) happens in `open_session`, off the event loop, after the first
+frame.
 """
 
 import asyncio
 import contextlib
 import getpass
-import importlib
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from emtui.backend import Backends
-from emtui.commands import LOCAL_USER, Command, Endpoint
+from emtui.commands import Command, Endpoint
 from emtui.courier import Courier
 from emtui.errors import Forbidden
 from emtui.journal import Journal
 from emtui.link import Link, Verdict
+from emtui.opening import Ends, absent, open_ends
+from emtui.profile import Profile
 from emtui.threads import in_thread
-
-if TYPE_CHECKING:
-    from emtui.local.engines.base import Engine
-    from emtui.local.workspace import Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What to open: a local workspace, seeded with the demo or not, and whether it may be changed.
-
-    `engine` is the engine's name, None for the best that works here. `base_images` are the base images on board,
-    none for the usual ones.
-    """
-
-    workspace: Path
-    is_demo: bool = False
-    is_read_only: bool = False
-    engine: str | None = None
-    base_images: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return f"local:{self.workspace}"
-
-
-def default_workspace(*, demo: bool = False) -> Path:
-    """The workspace in the user's data directory."""
-    from platformdirs import user_data_path
-
-    return user_data_path("emtui") / ("demo" if demo else "local")
 
 
 class Session:
@@ -59,14 +27,14 @@ class Session:
     Attributes:
         backends: the EM and the Grid Node.
         em, grid: their Links.
-        notices: what went otherwise than meant while it was opened.
+        ends: how they were opened: what must be said about them, and what else they can do.
     """
 
-    def __init__(self, profile: Profile, backends: Backends, journal: Journal, notices: tuple[str, ...] = ()) -> None:
+    def __init__(self, profile: Profile, ends: Ends, journal: Journal) -> None:
         self.profile = profile
-        self.backends = backends
+        self.ends = ends
+        self.backends = backends = ends.backends
         self.journal = journal
-        self.notices = notices
         who = operator()
 
         # What they need is imported with the first command: nothing that is only looked at waits for it.
@@ -85,6 +53,11 @@ class Session:
 
         self.em = link("em")
         self.grid = link("grid")
+        ends.hooks.em_vitals = self.em.gauge.note_vitals
+        ends.hooks.grid_vitals = self.grid.gauge.note_vitals
+        for kind, one in ((profile.em_kind, self.em), (profile.grid_kind, self.grid)):
+            if kind == "absent":
+                one.gauge.mark_absent()
 
     def link(self, command: Command) -> Link:
         """The Link that carries a command."""
@@ -95,7 +68,10 @@ class Session:
 
         Raises:
             Forbidden: the profile is read-only and the command changes the other side.
+            ConfigProblem: the profile has no such end.
         """
+        if self.link(command).health.is_absent:
+            raise absent(command.endpoint)
         if self.profile.is_read_only and command.changes_remote:
             raise Forbidden(f"read-only: {command.describe()} is not done", remedy="Start without --read-only.")
         return await self.link(command).submit(command)
@@ -110,49 +86,22 @@ def operator() -> str:
 
 @contextlib.asynccontextmanager
 async def open_session(profile: Profile) -> AsyncIterator[Session]:
-    """Open a profile's workspace and close it again. Pods go on.
+    """Open a profile's two ends and its journal, and close them again. Pods go on.
 
     Raises:
         WorkspaceProblem: the directory cannot be used.
-        ConfigProblem: `grid.toml` is wrong. An engine that is not available is told by the EM's `info`.
+        ConfigProblem: `grid.toml` or an address is wrong. An engine that is not available is told by the EM's `info`.
+        Untrusted: plain http to another machine.
     """
-    from emtui.local.em import LocalEM
-    from emtui.local.grid import LocalGrid
-    from emtui.local.workspace import GRID_REGISTRY, Workspace
-
     async with contextlib.AsyncExitStack() as stack:
-        workspace = await in_thread(Workspace, profile.workspace)
-        stack.callback(workspace.close)
-        journal = await in_thread(Journal, workspace.path / "journal.db")
+        ends = await stack.enter_async_context(open_ends(profile))
+        journal = await in_thread(Journal, ends.folder / "journal.db")
         stack.callback(journal.close)
-        em = LocalEM(workspace, lambda: _choose(workspace, profile), LOCAL_USER)
-        stack.push_async_callback(em.aclose)
-        grid = LocalGrid(workspace)
-        stack.push_async_callback(grid.aclose)
-        registry = workspace.path / GRID_REGISTRY
-        if await asyncio.to_thread(registry.exists):
-            from emtui.local.grid_registry import read_registry, register
-
-            await register(grid, await in_thread(read_registry, registry))
-        notices: tuple[str, ...] = ()
-        if profile.is_demo and not profile.is_read_only:
-            from emtui.local.demo import seed
-
-            notices = tuple(await seed(em, grid))
-        session = Session(profile, Backends(em, grid, have_one_clock=True), journal, notices)
+        session = Session(profile, ends, journal)
         for link in (session.em, session.grid):
             link.start()
             stack.push_async_callback(link.aclose)
         yield session
-
-
-async def _choose(workspace: "Workspace", profile: Profile) -> "Engine":
-    """The engine, looked for when something first needs it: a probe of it takes longer than all else here."""
-    choose = await asyncio.to_thread(importlib.import_module, "emtui.local.engines.choose")
-    engine: Engine = await choose.choose_engine(
-        workspace, profile.engine, base_images=profile.base_images or choose.DEFAULT_BASE_IMAGES
-    )
-    return engine
 
 
 async def adopt_left_behind(session: Session) -> None:

@@ -5,16 +5,18 @@ DIR/emtui.db    images, pods, models, listing hashes
 DIR/grid.toml   the operator's own: datasets and encrypted models of the Grid Node
 DIR/blobs/      images/ pods/ models/: what the database points at
 DIR/staging/    what is not whole yet; emptied at every start
+DIR/serve/      `emtui serve`: accounts and the key of its tokens
+DIR/users/      `emtui serve`: a workspace for each user but the first, whose volume is DIR/volume
 DIR/lock        held by the one emtui that has it open
 """
 
 import contextlib
 import errno
-import fcntl
 import os
 from pathlib import Path
 
 from emtui.errors import WorkspaceProblem
+from emtui.folder_lock import LOCK, lock_folder
 from emtui.local.commit import finish_batches
 from emtui.local.handles import DirHandle
 from emtui.local.store import Store
@@ -28,6 +30,8 @@ _OURS = frozenset(
         "volume",
         "blobs",
         "staging",
+        "serve",
+        "users",
         "lock",
         GRID_REGISTRY,
         "emtui.db",
@@ -100,31 +104,9 @@ class Workspace:
             )
 
     def _lock(self, made: list[Path]) -> int:
-        path = self.path / "lock"
-        while True:
-            is_new = not path.exists()
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = os.read(fd, 32).decode("ascii", "replace").strip()
-                os.close(fd)
-                raise WorkspaceProblem(
-                    f"{self.path}: in use by another emtui{f' (process {holder})' if holder.isdigit() else ''}",
-                    remedy="Close that one, or open another directory with --local.",
-                ) from None
-            except BaseException:
-                os.close(fd)
-                raise
-            # One that failed to open a new workspace removes its lock again; a removed file locks nothing.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(fd), path.stat()):
-                    break
-            os.close(fd)
+        fd, is_new = lock_folder(self.path, remedy="Close that one, or open another directory with --local.")
         if is_new:
-            made.append(path)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            made.append(self.path / LOCK)
         return fd
 
     def _check_disks(self) -> None:

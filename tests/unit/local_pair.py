@@ -10,8 +10,9 @@ from emtui.journal import Journal
 from emtui.local.em import LocalEM
 from emtui.local.grid import LocalGrid
 from emtui.local.workspace import Workspace
-from emtui.plain import EndpointInfo
-from emtui.session import Profile, Session
+from emtui.opening import Ends, Hooks
+from emtui.profile import Profile
+from emtui.session import Session
 from tests.unit.local.fake_engine import FakeEngine
 
 
@@ -32,8 +33,8 @@ async def local_pair(root: Path, *, is_read_only: bool = False) -> AsyncIterator
     engine = FakeEngine()
     em, grid = LocalEM(workspace, engine), LocalGrid(workspace)
     journal = Journal(root / "journal.db")
-    info = EndpointInfo("local", "client1", "fake")
-    session = Session(Profile(root, is_read_only=is_read_only), Backends(em, grid, have_one_clock=True), journal, info)
+    ends = Ends(Backends(em, grid, have_one_clock=True), root, Hooks())
+    session = Session(Profile(root, is_read_only=is_read_only), ends, journal)
     for link in (session.em, session.grid):
         link.start()
     try:

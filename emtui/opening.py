@@ -1,0 +1,201 @@
+"""Opening the two ends of a profile: local ones on their workspace, remote ones at their address, or none.
+
+What an end needs is imported when it is opened: a local session loads no HTTP library, a remote one no engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from emtui.backend import EM, Backends, GridNode
+from emtui.commands import LOCAL_USER, Endpoint
+from emtui.errors import ConfigProblem, WorkspaceProblem
+from emtui.folder_lock import lock_folder
+from emtui.profile import Profile, Remote
+from emtui.threads import in_thread
+
+if TYPE_CHECKING:
+    from emtui.client.address import Address
+    from emtui.client.em import HttpEM
+    from emtui.client.grid import RemoteGrid
+    from emtui.client.sign_in import Credentials
+    from emtui.plain import Vitals
+
+
+@dataclass(slots=True)
+class Hooks:
+    """Who hears of what happens at a remote end, on the event loop's thread; set once the session is open."""
+
+    em_vitals: Callable[[Vitals], None] = lambda _vitals: None
+    grid_vitals: Callable[[Vitals], None] = lambda _vitals: None
+    grid_connected: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Both ends of an open profile.
+
+    Attributes:
+        backends: what commands and polls talk to.
+        folder: where the journal is.
+        user: whose volume it is, for the names of images.
+        notices: what went otherwise than meant while they were opened.
+        banners: what must stand on the screen all the time.
+        sign_in: takes a user's name and password, and raises `NotSignedIn`; None where nobody has to.
+        sign_in_at: the address at which it does.
+        hooks: who hears of what happens.
+    """
+
+    backends: Backends
+    folder: Path
+    hooks: Hooks
+    user: str = LOCAL_USER
+    notices: tuple[str, ...] = ()
+    banners: tuple[str, ...] = ()
+    sign_in: Callable[[str, str], Awaitable[None]] | None = None
+    sign_in_at: str = ""
+
+
+def absent(endpoint: Endpoint) -> ConfigProblem:
+    """What is said of an end that the profile does not have."""
+    if endpoint == "em":
+        return ConfigProblem("this profile has no EM", remedy="Start with --em-url URL, or give the profile an em_url.")
+    return ConfigProblem(
+        "this profile has no Grid Node", remedy="Start with --grid-url URL, or give the profile a grid_url."
+    )
+
+
+class _Absent:
+    """Stands for an end that the profile does not have: whatever is asked of it, it says so."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint: Endpoint = endpoint
+
+    async def aclose(self) -> None:
+        """There is nothing to let go of."""
+
+    def __getattr__(self, name: str) -> Any:
+        def refuse(*_arguments: object, **_more: object) -> NoReturn:
+            raise absent(self._endpoint)
+
+        return refuse
+
+
+@contextlib.asynccontextmanager
+async def open_ends(profile: Profile) -> AsyncIterator[Ends]:
+    """Open what the profile names, and close it again.
+
+    Raises:
+        WorkspaceProblem: the folder cannot be used.
+        ConfigProblem: an address or `grid.toml` is wrong.
+        Untrusted: plain http to another machine.
+    """
+    kinds = (profile.em_kind, profile.grid_kind)
+    hooks = Hooks()
+    async with contextlib.AsyncExitStack() as stack:
+        em = cast(EM, _Absent("em"))
+        grid = cast(GridNode, _Absent("grid"))
+        folder = profile.workspace
+        notices: tuple[str, ...] = ()
+        if "local" in kinds:
+            local_em, local_grid, folder, notices = await stack.enter_async_context(_open_local(profile))
+            em = local_em if profile.em_kind == "local" else em
+            grid = local_grid if profile.grid_kind == "local" else grid
+        else:
+            stack.callback(os.close, await in_thread(_take_folder, folder))
+        signing_in: list[Callable[[str, str], Awaitable[None]]] = []
+        if profile.em is not None:
+            em = http_em = await stack.enter_async_context(_open_em(profile.em, hooks))
+            signing_in.append(http_em.sign_in)
+        if profile.grid is not None:
+            grid = remote_grid = await stack.enter_async_context(_open_grid(profile.grid, profile.em, hooks))
+            signing_in.append(remote_grid.sign_in)
+        remote = profile.em or profile.grid
+        yield Ends(
+            Backends(em, grid, have_one_clock=kinds == ("local", "local")),
+            folder,
+            hooks,
+            user=profile.em.username if profile.em is not None else LOCAL_USER,
+            notices=(*profile.notices, *notices),
+            banners=_banners(profile),
+            sign_in=signing_in[0] if signing_in else None,
+            sign_in_at=remote.url if remote is not None else "",
+        )
+
+
+def _banners(profile: Profile) -> tuple[str, ...]:
+    remotes = [remote for remote in (profile.em, profile.grid) if remote is not None]
+    if any(_address(remote).is_exposed for remote in remotes):
+        return ("INSECURE: plain http, everybody on the way can read and change it",)
+    return ()
+
+
+def _address(remote: Remote) -> Address:
+    from emtui.client.address import Address
+
+    return Address.parse(remote.url, insecure=remote.is_insecure)
+
+
+def _take_folder(folder: Path) -> int:
+    """Make and lock the folder of a profile without a local end. Returns the lock's descriptor. Blocks."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd, _ = lock_folder(folder, remedy="Close that one; to look at the same EM twice, give it a second profile.")
+    except OSError as error:
+        raise WorkspaceProblem(
+            f"{folder}: {os.strerror(error.errno or 0)}", remedy="Give yourself the rights to it."
+        ) from error
+    return fd
+
+
+@contextlib.asynccontextmanager
+async def _open_local(profile: Profile) -> AsyncIterator[tuple[EM, GridNode, Path, tuple[str, ...]]]:
+    """Both local ends, the workspace's folder, and what could not be done for the demo."""
+    from emtui.local.opening import open_local
+
+    async with open_local(
+        profile.workspace, LOCAL_USER, engine=profile.engine, base_images=profile.base_images
+    ) as local:
+        notices: tuple[str, ...] = ()
+        if profile.is_demo and not profile.is_read_only:
+            from emtui.local.demo import seed
+
+            notices = tuple(await seed(local.em, local.grid))
+        yield local.em, local.grid, local.workspace.path, notices
+
+
+@contextlib.asynccontextmanager
+async def _open_em(remote: Remote, hooks: Hooks) -> AsyncIterator[HttpEM]:
+    from emtui.client.em import HttpEM
+
+    address = _address(remote)
+    em = HttpEM(
+        address,
+        _credentials(remote, address),
+        dialect=cast(Any, remote.api),
+        pvc_name=remote.pvc_name,
+        pod_name=remote.pod_name,
+        ca_file=str(remote.ca_file) if remote.ca_file is not None else None,
+        on_vitals=lambda vitals: hooks.em_vitals(vitals),
+    )
+    try:
+        yield em
+    finally:
+        await em.aclose()
+
+
+def _credentials(remote: Remote, address: Address) -> Credentials:
+    """What to sign in with, without a question: a token or a password of the environment, or what a keyring has."""
+    from emtui.client.sign_in import Credentials
+    from emtui.client.token_store import TokenStore, keyring_password
+
+    async def password() -> str | None:
+        given = os.environ.get("EMTUI_PASSWORD")
+        return given or await keyring_password(remote.username, str(address))
+
+    return Credentials(remote.username, os.environ.get("EMTUI_TOKEN") or None, password, TokenStore())
