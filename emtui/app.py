@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from emtui.conductor import Conductor
-    from emtui.session import Profile
+    from emtui.profile import Profile
 
 CANNOT_OPEN_EXIT = 3
 """The exit code when the workspace or the engine cannot be used."""
@@ -73,6 +73,11 @@ class EmtuiApp(OrderedApp[None]):
         return line_filters(self, super().get_line_filters())
 
     @property
+    def user(self) -> str:
+        """Whose volume it is, for the names of images."""
+        return self.conductor.user if self.conductor is not None else LOCAL_USER
+
+    @property
     def main(self) -> MainScreen:
         return self._main
 
@@ -92,7 +97,7 @@ class EmtuiApp(OrderedApp[None]):
             conducting, opening = await asyncio.to_thread(_import_what_takes_time)
             await self._painted.wait()
             async with opening.open_session(self.profile) as session:
-                for notice in session.notices:
+                for notice in session.ends.notices:
                     self.main.say(notice, is_failure=True)
                 conductor = self.conductor = conducting.Conductor(session, self.main)
                 starting = asyncio.ensure_future(conductor.start())
@@ -173,7 +178,7 @@ class EmtuiApp(OrderedApp[None]):
             self.main.say(f"{REGISTRY[name].title} is off: read-only.", remedy="Start without --read-only.")
             return
         try:
-            dialog = dialog_for(name, self.main, LOCAL_USER)
+            dialog = dialog_for(name, self.main, self.user)
         except NothingChosen as missing:
             self.main.say(str(missing))
             return
@@ -202,6 +207,8 @@ class EmtuiApp(OrderedApp[None]):
                 self._show_help()
             case "copy":
                 self._copy()
+            case "sign_in" if conductor is not None:
+                await self._show_sign_in(conductor)
             case "search" if conductor is not None:
                 await self._show_search(conductor)
             case "refresh" if conductor is not None:
@@ -252,6 +259,18 @@ class EmtuiApp(OrderedApp[None]):
 
         grid = self.main.grid.feed.value
         await self.push_screen(SearchDialog(conductor.search, grid.tags if grid is not None else ()))
+
+    async def _show_sign_in(self, conductor: "Conductor") -> None:
+        from emtui.screens.sign_in import SignInDialog
+
+        if self.screen is not self.main:
+            return  # another dialog is open; `S` opens this one later
+        ends = conductor.session.ends
+        if ends.sign_in is None:
+            self.main.say("Nobody has to sign in here.")
+            return
+        self.clear_notifications()
+        await self.push_screen(SignInDialog(conductor.sign_in, ends.sign_in_at, conductor.user))
 
     def _copy(self) -> None:
         copied = self.main.copy_text()

@@ -6,18 +6,21 @@ has changed what it shows.
 
 import asyncio
 import importlib
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from emtui.commands import REGISTRY, Command, RunPod
+from emtui.commands import REGISTRY, Command, Endpoint, RunPod
 from emtui.errors import EmtuiError, NotFound
 from emtui.feeds import ACTIVE_POD_POLL_S, POLL_S, GridWatch, PodWatch, Poller
 from emtui.journal import Entry
-from emtui.plain import Listing
+from emtui.opening import absent
+from emtui.plain import EndpointInfo, Listing
 from emtui.session import Session, adopt_left_behind
 from emtui.views import CommandState, Feed, LinkHealth, PodView, SearchAnswer, Stage
 
 if TYPE_CHECKING:
     from emtui.screens.main import MainScreen
+    from widgets.pane import AnyPane
 
 # Which panes a finished command has changed.
 _CHANGES = {
@@ -45,11 +48,17 @@ class Conductor:
         self._was_active = False
         self._pod_watch: PodWatch | None = None
         self._grid_watch: GridWatch | None = None
-        self.files: Poller[Listing] = Poller("files", session.em, session.backends.em.list_files, screen.files.show)
-        self.pollers: dict[str, Poller[Any]] = {"files": self.files}
+        self._info: EndpointInfo | None = None
+        self._needed_sign_in = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.files: Poller[Listing] = Poller("files", session.em, session.backends.em.list_files, self._show_files)
+        self.pollers: dict[str, Poller[Any]] = {}
         for link in (session.em, session.grid):
             link.on_state = self._show_state
-            link.on_health = self._show_health
+            link.gauge.on_change = self._show_health
+            link.can_sign_in = session.ends.sign_in is not None
+            self._show_health(link.health)
+        session.ends.hooks.grid_connected = self._pull_grid
 
     async def start(self) -> None:
         """Show the volume, and then all else: what costs time to import or to find out waits until then.
@@ -57,8 +66,11 @@ class Conductor:
         Raises:
             ConfigProblem: the engine that was named is not available.
         """
-        self.files.start()
-        await self.files.answered.wait()
+        if self.session.profile.em_kind != "absent":
+            self.pollers["files"] = self.files
+            self.files.start()
+        if self.session.profile.em_kind == "local":
+            await self.files.answered.wait()
         await asyncio.to_thread(_import_what_takes_time)
         recalled = await asyncio.to_thread(self.session.journal.recent, _RECALLED)
         self._recalled = {entry.id: recall(entry) for entry in recalled if entry.stage.is_final}
@@ -67,7 +79,15 @@ class Conductor:
         last_run = next((entry for entry in recalled if entry.name == "run" and entry.stage is Stage.COMPLETE), None)
         self._watch(last_run)
         await adopt_left_behind(self.session)
-        self._screen.show_endpoint(await self.session.backends.em.info())
+        await self._show_info()
+
+    async def _show_info(self) -> None:
+        """Who answers: told anew when more of it is known."""
+        has_em = self.session.profile.em_kind != "absent"
+        info = await (self.session.backends.em if has_em else self.session.backends.grid).info()
+        if info != self._info:
+            self._info = info
+            self._screen.show_endpoint(info, self.session.ends.banners)
 
     def _watch(self, last_run: Entry | None) -> None:
         """Begin to poll the rest."""
@@ -79,14 +99,44 @@ class Conductor:
             last_run.asked_at if last_run is not None else None,
         )
         self._grid_watch = GridWatch(self.session.backends.grid)
-        self.pollers |= {
-            "grid": Poller("grid", self.session.grid, self._grid_watch, self._screen.grid.show),
-            "images": Poller("images", self.session.em, em.list_images, self._screen.images.show),
+        screen = self._screen
+        em_pollers: dict[str, Poller[Any]] = {
+            "images": Poller("images", self.session.em, em.list_images, screen.images.show),
             "pod": Poller("pod", self.session.em, self._pod_watch, self._show_pod),
         }
-        for poller in self.pollers.values():
-            if poller is not self.files:
-                poller.start()
+        grid_pollers: dict[str, Poller[Any]] = {
+            "grid": Poller("grid", self.session.grid, self._grid_watch, screen.grid.show)
+        }
+        profile = self.session.profile
+        if profile.grid_kind == "absent":
+            self._show_absent("grid", screen.grid)
+        else:
+            self._start(grid_pollers)
+        if profile.em_kind == "absent":
+            self._show_absent("em", screen.files, screen.images, screen.pod)
+        else:
+            self._start(em_pollers)
+
+    def _start(self, pollers: dict[str, Poller[Any]]) -> None:
+        self.pollers |= pollers
+        for poller in pollers.values():
+            poller.start()
+
+    def _show_absent(self, endpoint: Endpoint, *panes: "AnyPane") -> None:
+        why = absent(endpoint)
+        for pane in panes:
+            pane.show(Feed(error=why.message, remedy=why.remedy, is_absent=True))
+
+    def _pull_grid(self) -> None:
+        """The connection to the Grid Node is new: what happened meanwhile was not heard."""
+        if self._grid_watch is not None and "grid" in self.pollers:
+            self._grid_watch.forget()
+            self.pollers["grid"].refresh()
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def aclose(self) -> None:
         for poller in self.pollers.values():
@@ -134,6 +184,11 @@ class Conductor:
         return await self.session.grid.poll(f"search {query}", ask)
 
     @property
+    def user(self) -> str:
+        """Whose volume it is, for the names of images."""
+        return (self._info and self._info.user) or self.session.ends.user
+
+    @property
     def at_work(self) -> list[CommandState]:
         """The commands that have not ended."""
         links = (self.session.em, self.session.grid)
@@ -158,6 +213,12 @@ class Conductor:
             link.hold() if is_held else link.release()
         return is_held
 
+    async def sign_in(self, username: str, password: str) -> None:
+        """Sign in at the remote end, and ask it for everything. Raises EmtuiError."""
+        if self.session.ends.sign_in is not None:
+            await self.session.ends.sign_in(username, password)
+            self.refresh()
+
     def refresh(self) -> None:
         """Ask for everything at once."""
         if self._grid_watch is not None:
@@ -166,6 +227,11 @@ class Conductor:
             poller.refresh()
 
     # ---------------------------------------------------------------------------------------------- data down
+
+    def _show_files(self, feed: Feed[Listing]) -> None:
+        self._screen.files.show(feed)
+        if self._info is not None and self.session.profile.em_kind == "remote":
+            self._background(self._show_info())
 
     def _show_pod(self, feed: Feed[PodView]) -> None:
         is_active = feed.value is not None and feed.value.status.state.is_active
@@ -204,6 +270,10 @@ class Conductor:
 
     def _show_health(self, health: LinkHealth) -> None:
         self._screen.header.show_health(health)
+        needs_sign_in = any(link.health.vitals.needs_sign_in for link in (self.session.em, self.session.grid))
+        if needs_sign_in and not self._needed_sign_in and self.session.ends.sign_in is not None:
+            self._screen.action_ask("sign_in")
+        self._needed_sign_in = needs_sign_in
 
 
 def recall(entry: Entry) -> CommandState:

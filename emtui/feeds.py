@@ -89,6 +89,7 @@ class Poller(Generic[T]):
             try:
                 value = await self._link.poll(self._key, self._timed)
             except Locked:
+                self.answered.set()
                 await self._pause(self.interval_s)  # somebody else's request is at work; the next poll is soon enough
             except EmtuiError as error:
                 failures += 1

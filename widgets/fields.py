@@ -115,7 +115,10 @@ class Field(Vertical):
 
 
 class TextField(Field):
-    """A field for a line of text. With `choices`, up and down go through those that begin alike."""
+    """A field for a line of text. With `choices`, up and down go through those that begin alike.
+
+    What is typed into a secret one is drawn as dots and cannot be copied.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "choose(1)", "Next", show=False),
@@ -134,6 +137,7 @@ class TextField(Field):
         hint: str = "",
         choices: Sequence[str] = (),
         takes_lines: bool = False,
+        is_secret: bool = False,
         check: Check | None = None,
     ) -> None:
         super().__init__(wire, label, hint=hint, check=check)
@@ -143,6 +147,7 @@ class TextField(Field):
             value,
             placeholder=placeholder,
             takes_lines=takes_lines,
+            is_secret=is_secret,
             suggester=_Prefix(self._choices) if self._choices else None,
         )
         self.is_touched = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from emtui.plain import EndpointInfo
 
 _GAP = 3
+# A clock that differs by more can move the start of a pod, and make a token end early.
+_MUCH_SKEW_S = 5.0
 
 
 def round_trip(seconds: float) -> str:
@@ -28,8 +31,18 @@ def round_trip(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
 
 
+def skew(seconds: float) -> str:
+    """By how much another clock is ahead: `±0 s`, `+3 s`, `-2 min`."""
+    if abs(seconds) < 0.5:
+        return "±0 s"
+    return f"{'+' if seconds > 0 else '-'}{text.age(abs(seconds) + 0.5)}"
+
+
 class HeaderBar(Widget):
     """` emtui  client1@local·sandbox   EM ● 4 ms   GRID ● 2 ms          2026-325  2026-11-21T20:47:13Z`
+
+    Of a remote end also how long its token lives and by how much its clock is ahead: `EM ● 4 ms token 14 min
+    clock +2 s`; and how long it has been busy, or has not answered.
 
     `show_endpoint(info)`, `show_health(health)`, `show_banners(banners)` and `tick(now)` give it what it shows; each
     draws it again only if that changed. What is needed least goes first where it is narrow.
@@ -47,6 +60,7 @@ class HeaderBar(Widget):
         self._health: dict[str, LinkHealth] = {}
         self._banners: tuple[str, ...] = ()
         self._now: datetime | None = None
+        self._monotonic: float | None = None
 
     def show_endpoint(self, info: EndpointInfo) -> None:
         """Who answers."""
@@ -67,10 +81,10 @@ class HeaderBar(Widget):
             self._banners = banners
             self.refresh()
 
-    def tick(self, now_utc: datetime) -> None:
+    def tick(self, now_utc: datetime, now_monotonic: float | None = None) -> None:
         """A second has passed."""
         if self._now is None or text.timestamp(now_utc) != text.timestamp(self._now):
-            self._now = now_utc
+            self._now, self._monotonic = now_utc, now_monotonic
             self.refresh()
 
     # ------------------------------------------------------------------------------------------------- drawing
@@ -81,23 +95,25 @@ class HeaderBar(Widget):
         return make_strip(self._fitting(width), width, palette_of(self.app), self.visual_style.rich_style)
 
     def _fitting(self, width: int) -> list[Part]:
-        now = self._now or datetime.now(UTC)
+        now = self._clock
         day = f"{text.day_of_year(now)}  "
         # From all of it to the least of it: which name, banners, chips and clock.
-        for has_name, has_long_banners, has_times, has_host, clock in (
-            (True, True, True, True, day + text.timestamp(now)),
-            (True, True, True, True, text.timestamp(now)),
-            (True, True, True, True, text.clock(now)),
-            (True, True, False, True, text.clock(now)),
-            (True, False, False, True, text.clock(now)),
-            (False, False, False, True, text.clock(now)),
-            (False, False, False, False, text.clock(now)),
-            (False, False, False, False, ""),
+        for has_name, has_long_banners, chips, has_host, clock in (
+            (True, True, 2, True, day + text.timestamp(now)),
+            (True, True, 2, True, text.timestamp(now)),
+            (True, True, 2, True, text.clock(now)),
+            (True, True, 1, True, text.timestamp(now)),
+            (True, True, 1, True, text.clock(now)),
+            (True, True, 0, True, text.clock(now)),
+            (True, False, 0, True, text.clock(now)),
+            (False, False, 0, True, text.clock(now)),
+            (False, False, 0, False, text.clock(now)),
+            (False, False, 0, False, ""),
         ):
             parts = [
                 *([Part(" emtui ", "key")] if has_name else []),
                 *self._who(has_host=has_host),
-                *self._chips(has_times=has_times),
+                *self._chips(chips),
                 *self._banner_parts(is_long=has_long_banners),
             ]
             room = width - width_of(parts) - cell_len(clock) - 1
@@ -122,15 +138,53 @@ class HeaderBar(Widget):
                 parts.append(Part(f"·{cut(text.safe_str(info.engine, 32), 16)}", "muted"))
         return parts
 
-    def _chips(self, *, has_times: bool) -> list[Part]:
+    def _chips(self, detail: int) -> list[Part]:
+        """How each link is: with `detail` 1 in words too, with 2 also its token and its clock."""
         parts: list[Part] = []
         for name, label in (("em", "EM"), ("grid", "GRID")):
             health = self._health.get(name)
             status = link_status(health)
-            parts += [Part(" " * (_GAP if has_times else 2)), Part(f"{label} ", "muted"), Part(status.sign, status)]
-            if has_times and health is not None:
-                parts.append(Part(f" {_chip_words(health)}", "text"))
+            parts += [Part(" " * (_GAP if detail else 2)), Part(f"{label} ", "muted"), Part(status.sign, status)]
+            if detail and health is not None:
+                parts.append(Part(f" {self._words(health)}", "text"))
+                if detail > 1:
+                    parts += self._vitals(health)
         return parts
+
+    def _words(self, health: LinkHealth) -> str:
+        if health.is_absent:
+            return "none"
+        if health.is_held:
+            return "held"
+        if health.vitals.needs_sign_in:
+            return "S signs in"
+        return self._trouble(health) or (
+            round_trip(health.round_trip_s) if health.round_trip_s is not None else "up" if health.is_connected else "…"
+        )
+
+    def _trouble(self, health: LinkHealth) -> str:
+        if health.error:
+            since = health.last_answer_at
+            return "no answer" if since is None else f"no answer {text.age((self._clock - since).total_seconds())}"
+        if health.busy_since is not None:
+            now = time.monotonic() if self._monotonic is None else self._monotonic
+            return f"busy {text.age(max(0.0, now - health.busy_since))}"
+        return ""
+
+    def _vitals(self, health: LinkHealth) -> list[Part]:
+        vitals = health.vitals
+        parts: list[Part] = []
+        if vitals.token_expires_at is not None and not vitals.needs_sign_in:
+            left = (vitals.token_expires_at - self._clock).total_seconds()
+            parts.append(Part(f" token {text.age(left)}" if left > 0 else " token over", "muted"))
+        if vitals.skew_s is not None:
+            is_much = abs(vitals.skew_s) >= _MUCH_SKEW_S
+            parts.append(Part(f" clock {skew(vitals.skew_s)}", "caution" if is_much else "muted"))
+        return parts
+
+    @property
+    def _clock(self) -> datetime:
+        return self._now or datetime.now(UTC)
 
     def _banner_parts(self, *, is_long: bool) -> list[Part]:
         parts: list[Part] = []
@@ -138,13 +192,3 @@ class HeaderBar(Widget):
         for banner in self._banners:
             parts += [Part("  "), Part(f" {text.safe_str(shorten(banner), 80)} ", "banner-caution")]
         return parts
-
-
-def _chip_words(health: LinkHealth) -> str:
-    if health.is_held:
-        return "held"
-    if health.error:
-        return "no answer"
-    if health.round_trip_s is not None:
-        return round_trip(health.round_trip_s)
-    return "up" if health.is_connected else "…"

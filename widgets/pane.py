@@ -162,7 +162,8 @@ class Pane(Vertical, Generic[T]):
         width = max(10, min(_PROSE_WIDTH, self.canvas.inner_width - 4))
         if feed.value is None and feed.error:
             lines = wrap(text.safe_str(feed.error), width - 2, _MOST_ERROR_LINES)
-            first: Line = (Part("▼ ", Status.CRITICAL), Part(lines[0] if lines else "", "strong"))
+            sign = Part("• ", Status.OFF) if feed.is_absent else Part("▼ ", Status.CRITICAL)
+            first: Line = (sign, Part(lines[0] if lines else "", "strong"))
             rest = [(Part(line, "strong"),) for line in lines[1:]]
             remedy = [(Part(line, "text"),) for line in wrap(text.safe_str(feed.remedy), width, 4)]
             retry = self._retry_text()
@@ -196,7 +197,7 @@ class Pane(Vertical, Generic[T]):
         if feed.is_held:
             pieces.append((Part("◎ held", "standby"),))
         if feed.value is None and feed.error:
-            pieces.append((Part("▼ failed", "critical"),))
+            pieces.append((Part("• none", "off"),) if feed.is_absent else (Part("▼ failed", "critical"),))
         return tuple(pieces)
 
     def _bottom(self) -> tuple[Line, Line]:

@@ -102,12 +102,14 @@ class SafeInput(Input):
         *,
         placeholder: str = "",
         takes_lines: bool = False,
+        is_secret: bool = False,
         suggester: Suggester | None = None,
         id: str | None = None,  # noqa: A002  # textual's name for it
     ) -> None:
         super().__init__(
             value[:FIELD_LIMIT],
             placeholder=placeholder,
+            password=is_secret,
             highlighter=_Mask(lambda: self.value),
             max_length=FIELD_LIMIT,
             compact=True,
@@ -126,8 +128,8 @@ class SafeInput(Input):
         self.take(self.app.clipboard)
 
     def action_copy(self) -> None:
-        # The clipboard carries UTF-8: bytes that are not are written out.
-        if self.selected_text:
+        # The clipboard carries UTF-8: bytes that are not are written out. A secret stays where it is.
+        if self.selected_text and not self.password:
             self.app.copy_to_clipboard(self.selected_text.encode("utf-8", "backslashreplace").decode())
 
     def action_cut(self) -> None:

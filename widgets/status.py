@@ -55,10 +55,14 @@ def stage_status(stage: Stage, note: str = "") -> Status:
 
 def link_status(health: LinkHealth | None) -> Status:
     """The status of a link: off before the first try, standby while held, critical when it never answered."""
-    if health is None:
+    if health is None or health.is_absent:
         return Status.OFF
+    if health.vitals.needs_sign_in:
+        return Status.SERIOUS
     if health.is_held:
         return Status.STANDBY
     if health.error:
         return Status.CRITICAL if health.last_answer_at is None else Status.SERIOUS
+    if health.busy_since is not None:
+        return Status.CAUTION
     return Status.NORMAL if health.is_connected else Status.OFF

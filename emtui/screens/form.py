@@ -141,9 +141,13 @@ class Form(ModalScreen[ResultT | None], Generic[ResultT]):
 
     def on_mount(self) -> None:
         self.show_words()
-        first = next(iter(self.query(Field)), None)
+        first = self.first_field()
         # At once, not by `focus()`, which takes its turn after keys that were typed ahead.
         self.set_focus(self.query_one("#cancel") if first is None or self.is_critical else first.control_widget())
+
+    def first_field(self) -> Field | None:
+        """The field that has the focus at first."""
+        return next(iter(self.query(Field)), None)
 
     def on_resize(self) -> None:
         self._fit()

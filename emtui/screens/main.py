@@ -99,13 +99,14 @@ class MainScreen(Screen[None]):
         Binding("H", "ask('hold_queue')", "Hold back commands", id="hold_queue", show=False),
         Binding("y", "ask('copy')", "Copy", id="copy", show=False),
         Binding("question_mark", "ask('help')", "Help", id="help", show=False),
+        Binding("S", "ask('sign_in')", "Sign in", id="sign_in", show=False),
         Binding("q", "ask('quit')", "Quit", id="quit", show=False),
     ]  # fmt: skip
 
     @dataclass
     class Asked(Message):
         """The operator wants something of the console itself: `refresh`, `hold_poll`, `hold_queue`, `copy`, `help`,
-        `search`, `quit`; `pane` is the pane that has the focus."""
+        `search`, `sign_in`, `quit`; `pane` is the pane that has the focus."""
 
         what: str
         pane: str
@@ -192,10 +193,10 @@ class MainScreen(Screen[None]):
 
     # ---------------------------------------------------------------------------------------------- data down
 
-    def show_endpoint(self, info: EndpointInfo) -> None:
+    def show_endpoint(self, info: EndpointInfo, banners_of_it: tuple[str, ...] = ()) -> None:
         """Who answers, and what must not be overlooked about it."""
         self.header.show_endpoint(info)
-        banners = []
+        banners = list(banners_of_it)
         if self._is_read_only:
             banners.append("READ-ONLY: nothing is changed over there")
         if info.engine == "simulated":
@@ -205,7 +206,7 @@ class MainScreen(Screen[None]):
     def tick(self) -> None:
         """A second has passed: clocks, ages, countdowns."""
         now_utc, now_monotonic = datetime.now(UTC), time.monotonic()
-        self.header.tick(now_utc)
+        self.header.tick(now_utc, now_monotonic)
         self.pod.tick(now_utc, now_monotonic)
         self.activity.tick(now_utc, now_monotonic)
         # Ages may be a second late; an idle console is mostly the drawing of them.

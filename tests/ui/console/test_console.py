@@ -12,11 +12,11 @@ from textual.pilot import Pilot
 from ui_harness import HOSTILE_NAMES, screen_text, until
 
 from emtui.app import CANNOT_OPEN_EXIT, EmtuiApp
+from emtui.profile import Profile
 from emtui.screens.delete import DeleteDialog
 from emtui.screens.detail import DetailScreen
 from emtui.screens.help import HelpScreen
 from emtui.screens.uplink import UplinkDialog
-from emtui.session import Profile
 from emtui.views import Stage
 from tests.unit.local.fake_engine import FakeEngine
 

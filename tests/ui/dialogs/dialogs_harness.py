@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 from ui_harness import NOW, until
 
+from emtui.errors import NotSignedIn
 from emtui.models import Image, PodSpec, PodState, PodStatus, Running, Waiting
 from emtui.screens.run import RunDialog
 from emtui.theming import register_themes, variable_defaults
@@ -117,6 +118,12 @@ HELP = tuple(
 )
 
 
+async def refuse_sign_in(_username: str, _password: str) -> None:
+    raise NotSignedIn(
+        "No active account found with the given credentials \x1b[31m", remedy="Check the user and the password."
+    )
+
+
 def make_dialogs(work: Path) -> dict[str, tuple[Callable[[], Screen[Any]], tuple[str, ...]]]:
     """Each dialog by the name of its picture, with the keys that come before it is taken."""
     from emtui.screens.build import BuildDialog
@@ -127,6 +134,7 @@ def make_dialogs(work: Path) -> dict[str, tuple[Callable[[], Screen[Any]], tuple
     from emtui.screens.help import HelpScreen
     from emtui.screens.load import LoadDialog
     from emtui.screens.serve_model import ServeModelDialog
+    from emtui.screens.sign_in import SignInDialog
     from emtui.screens.uplink import UplinkDialog
 
     downlinks = work.parent / "downlinks"
@@ -166,6 +174,11 @@ def make_dialogs(work: Path) -> dict[str, tuple[Callable[[], Screen[Any]], tuple
         "serve model error": (lambda: ServeModelDialog(work), ("ctrl+s",)),
         "get model": (lambda: GetModelDialog("mnist/cnn #1", 1_153_434, downlinks), ()),
         "get model error": (lambda: GetModelDialog("..", None, downlinks), ("ctrl+s",)),
+        "sign in": (lambda: SignInDialog(refuse_sign_in, "https://em.example.org", "client1"), (*"secret",)),
+        "sign in refused": (
+            lambda: SignInDialog(refuse_sign_in, "https://em.example.org", "client1"),
+            (*"secret", "enter"),
+        ),
         "help": (lambda: HelpScreen(HELP), ()),
         "help filtered": (lambda: HelpScreen(HELP), ("slash", *"space")),
         "detail": (lambda: DetailScreen(FAILED), ()),

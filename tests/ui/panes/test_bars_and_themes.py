@@ -7,16 +7,16 @@ import pytest
 import ui_samples as samples
 from pane_app import ConsoleApp, PaneApp
 from textual.color import Color
-from ui_harness import HOSTILE_NAMES, NOW, screen_lines, unsafe_characters, until
+from ui_harness import HOSTILE_NAMES, MONOTONIC, NOW, screen_lines, unsafe_characters, until
 
 from emtui.commands import REGISTRY
 from emtui.errors import ConfigProblem
-from emtui.plain import EndpointInfo
+from emtui.plain import EndpointInfo, Vitals
 from emtui.theming import STATUS_KEYS, load_theme, parse_theme, theme_names
 from emtui.views import LinkHealth
 from widgets.cells import bar, cut, cut_left, left, right, wrap
 from widgets.frame import edge
-from widgets.header_bar import HeaderBar, round_trip
+from widgets.header_bar import HeaderBar, round_trip, skew
 from widgets.key_bar import FIXED, KeyBar, hints
 from widgets.palette import Part
 from widgets.status import Status, link_status
@@ -71,10 +71,68 @@ async def test_hostile_header(width: int) -> None:
         (LinkHealth("em", error="refused"), Status.CRITICAL),
         (LinkHealth("em", error="refused", last_answer_at=NOW), Status.SERIOUS),
         (LinkHealth("em", is_connected=True, is_held=True), Status.STANDBY),
+        (LinkHealth("em", is_connected=True, busy_since=1.0), Status.CAUTION),
+        (LinkHealth("em", is_connected=True, vitals=Vitals(needs_sign_in=True)), Status.SERIOUS),
+        (LinkHealth("grid", is_absent=True, error="none"), Status.OFF),
     ],
 )
 def test_link_status(health: LinkHealth | None, status: Status) -> None:
     assert link_status(health) is status
+
+
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        (LinkHealth("em", is_absent=True), "EM • none"),
+        (LinkHealth("em", is_connected=True, busy_since=MONOTONIC - 12.0), "EM ■ busy 12 s"),
+        (LinkHealth("em", error="refused", last_answer_at=NOW - timedelta(minutes=3)), "EM ◆ no answer 3 min"),
+        (LinkHealth("em", error="refused"), "EM ▼ no answer  "),
+        (LinkHealth("em", is_connected=True, vitals=Vitals(needs_sign_in=True)), "EM ◆ S signs in"),
+        (
+            LinkHealth("em", is_connected=True, round_trip_s=0.004, vitals=Vitals(NOW + timedelta(minutes=14), 0.0)),
+            "EM ● 4 ms token 14 min clock ±0 s",
+        ),
+        (
+            LinkHealth("em", is_connected=True, round_trip_s=0.004, vitals=Vitals(NOW - timedelta(minutes=1), -75.0)),
+            "EM ● 4 ms token over clock -75 s",
+        ),
+    ],
+)
+async def test_a_chip_tells_how_a_remote_end_is(health: LinkHealth, words: str) -> None:
+    header = HeaderBar()
+    app = PaneApp(lambda: header)
+    async with app.run_test(size=(120, 2)) as pilot:
+        header.show_endpoint(samples.ENDPOINT)
+        header.show_health(health)
+        header.tick(NOW, MONOTONIC)
+        await pilot.pause()
+        assert words in screen_lines(app)[0]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+async def test_token_and_clock_go_first_where_it_is_narrow(width: int) -> None:
+    header = HeaderBar()
+    app = PaneApp(lambda: header)
+    vitals = Vitals(NOW + timedelta(minutes=14), 0.0)
+    async with app.run_test(size=(width, 2)) as pilot:
+        header.show_endpoint(EndpointInfo("em.example.org:8443", "client1", "sandbox"))
+        for endpoint in ("em", "grid"):
+            header.show_health(LinkHealth(endpoint, True, 0.12, NOW, vitals=vitals))
+        header.tick(NOW, MONOTONIC)
+        await pilot.pause()
+        line = screen_lines(app)[0]
+        assert "EM ●" in line
+        assert "GRID ●" in line
+        assert "token" not in line
+        assert "47:13Z" in line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0, "±0 s"), (0.49, "±0 s"), (-0.49, "±0 s"), (2.6, "+3 s"), (-2.6, "-3 s"), (7200.0, "+2 h")],
+)
+def test_skew(seconds: float, words: str) -> None:
+    assert skew(seconds) == words
 
 
 def test_round_trip() -> None:
