@@ -32,6 +32,9 @@ CHUNK_BYTES = 1 << 20
 MAX_UPLINK_BYTES = 500_000_000
 """What a client sends in one uplink call at most (EM API §1: 500 MB)."""
 
+MAX_UPLINK_FILES = 100
+"""What a client sends in one uplink call at most: usual servers take no more files of one form."""
+
 LOCAL_UPLINK_LIMIT_BYTES = 524_288_000
 """What the local EM takes in one uplink call at most, counted while it reads."""
 

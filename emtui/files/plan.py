@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emtui.backend import MAX_UPLINK_BYTES
+from emtui.backend import MAX_UPLINK_BYTES, MAX_UPLINK_FILES
 from emtui.errors import BadRequest
 from emtui.files.problems import disk_problem
 from emtui.files.source import FileSource
@@ -17,7 +17,7 @@ from emtui.files.source import FileSource
 
 @dataclass(frozen=True, slots=True)
 class UplinkBatch:
-    """One uplink call: files of one folder, at most `MAX_UPLINK_BYTES` in all.
+    """One uplink call: at most `MAX_UPLINK_FILES` files of one folder, at most `MAX_UPLINK_BYTES` in all.
 
     `dest_path` is the folder of the volume, `/` between folders, empty for the volume itself.
     """
@@ -45,8 +45,8 @@ def plan_uplink(sources: Sequence[Path], dest_path: str = "") -> UplinkPlan:
     """Expand the files and folders that are to go into the folder `dest_path` of the volume. Blocks.
 
     A file `a` goes to `dest_path/a`, a folder `foo` to `dest_path/foo/…` with its tree kept. A link to a file that
-    was named is followed, any other link is left out. Files of one folder that exceed `MAX_UPLINK_BYTES` together
-    become several calls.
+    was named is followed, any other link is left out. Files of one folder that are more than one call carries become
+    several calls.
 
     Raises:
         LocalProblem: a path is missing or cannot be read, or is a device, FIFO or socket.
@@ -176,7 +176,8 @@ def _batches(dest_path: str, sources: Iterable[FileSource]) -> Iterator[UplinkBa
     batch: list[FileSource] = []
     size_bytes = 0
     for source in sources:
-        if batch and size_bytes + source.size_bytes > MAX_UPLINK_BYTES:
+        is_full = len(batch) == MAX_UPLINK_FILES or size_bytes + source.size_bytes > MAX_UPLINK_BYTES
+        if batch and is_full:
             yield UplinkBatch(dest_path, tuple(batch), size_bytes)
             batch, size_bytes = [], 0
         batch.append(source)

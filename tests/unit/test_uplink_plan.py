@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emtui.backend import MAX_UPLINK_BYTES
+from emtui.backend import MAX_UPLINK_BYTES, MAX_UPLINK_FILES
 from emtui.errors import BadRequest, LocalProblem
 from emtui.files import UplinkPlan, plan_uplink
 from emtui.local.handles import DirHandle
@@ -194,5 +194,5 @@ def test_300_files_are_planned_at_once(tmp_path: Path) -> None:
     begin = time.perf_counter()
     plan = plan_uplink([tmp_path / "d"], "")
     assert time.perf_counter() - begin < 1
-    assert len(plan.batches) == 1
+    assert [len(batch.sources) for batch in plan.batches] == [MAX_UPLINK_FILES] * 3
     assert plan.file_count == 300
