@@ -17,7 +17,7 @@ COMPILE = .cache/lock/bin/uv pip compile pyproject.toml --extra serve --quiet --
           --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports tidy format snapshots bench lock dist clean
+.PHONY: help run test fuzz check lint types imports tidy format snapshots bench lock dist clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ run: $(VENV)/.run-stamp ## Open the console on the demo workspace
 test: $(VENV)/.dev-stamp ## Run every test, with coverage (ARGS=... goes to pytest)
 	$(TEST_ENV) $(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadgroup \
 	  --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 $(ARGS)
+
+fuzz: $(VENV)/.dev-stamp ## Call the served API at random for longer (EXAMPLES=500)
+	$(TEST_ENV) FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(PY) -m pytest tests/server/test_serve_fuzz.py $(ARGS)
 
 check: lint types imports tidy ## Lint, format, types, import contracts, module length, duplicates, words
 

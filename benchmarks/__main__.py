@@ -1,20 +1,21 @@
 """python -m benchmarks [--quick] [NAME...]
 
-NAME is `first_frame`, `big_volume` or `idle`; all of them without one. `--quick` measures less often. Prints a table
-for each and exits 1 when something is over its budget.
+NAME is `first_frame`, `big_volume`, `idle` or `transfer`; all of them without one. `--quick` measures less often.
+Prints a table for each and exits 1 when something is over its budget.
 """
 
 import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import big_volume, first_frame, idle
+from benchmarks import big_volume, first_frame, idle, transfer
 from benchmarks.table import Row, show
 
 ALL: dict[str, Callable[[bool], list[Row]]] = {
     "first_frame": first_frame.measure,
     "big_volume": big_volume.measure,
     "idle": idle.measure,
+    "transfer": transfer.measure,
 }
 
 

@@ -66,10 +66,10 @@ class Download:
 
     Attributes:
         name: its base name on the other side; foreign.
-        size_bytes: how many bytes `chunks` will give, None where the other side does not say.
+        size_bytes: how many bytes `chunks` will give, None where the other side does not say, or says it last.
         chunks: at most `CHUNK_BYTES` each. When the last one has been read, size and SHA-256 have been checked
             against what the other side promised; `ContractViolation` is raised instead of the end if they differ.
-        sha256: hex, lower case, as promised by the other side; empty where it promises none (a model).
+        sha256: hex, lower case, as promised by the other side; empty where it promises none (a model), or last.
     """
 
     name: str

@@ -120,7 +120,7 @@ class Courier:
         if isinstance(error, NotSignedIn):
             if self.signed_in is None:
                 raise error
-            self.report(Report(stage=Stage.RELEASED, note="waits until somebody signs in"))
+            self.report(Report(stage=Stage.RELEASED, note="waits until somebody signs in", done_bytes=self._done))
             await self.signed_in()
             return
         asked_s = error.retry_after_s if isinstance(error, Locked | Unreachable) else None
@@ -128,9 +128,8 @@ class Courier:
         until = time.monotonic() + self.patience.wait_s(tries, asked_s)
         while (left := until - time.monotonic()) > 0:
             waited = age(time.monotonic() - since)
-            self.report(
-                Report(stage=Stage.RELEASED, note=f"{reason} for {waited}, {ordinal(tries + 1)} try in {left:.0f} s")
-            )
+            note = f"{reason} for {waited}, {ordinal(tries + 1)} try in {left:.0f} s"
+            self.report(Report(stage=Stage.RELEASED, note=note, done_bytes=self._done))
             await asyncio.sleep(min(1.0, left))
 
     def expect(self, total_bytes: int | None) -> None:

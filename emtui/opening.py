@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from emtui.backend import EM, Backends, GridNode
 from emtui.commands import LOCAL_USER, Endpoint
-from emtui.errors import ConfigProblem, WorkspaceProblem
+from emtui.errors import ConfigProblem, EmtuiError, WorkspaceProblem
 from emtui.folder_lock import lock_folder
 from emtui.profile import Profile, Remote
 from emtui.threads import in_thread
@@ -34,6 +34,15 @@ class Hooks:
     em_vitals: Callable[[Vitals], None] = lambda _vitals: None
     grid_vitals: Callable[[Vitals], None] = lambda _vitals: None
     grid_connected: Callable[[], None] = lambda: None
+
+    def tell_em_vitals(self, vitals: Vitals) -> None:
+        self.em_vitals(vitals)
+
+    def tell_grid_vitals(self, vitals: Vitals) -> None:
+        self.grid_vitals(vitals)
+
+    def tell_grid_connected(self) -> None:
+        self.grid_connected()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,9 @@ async def open_ends(profile: Profile) -> AsyncIterator[Ends]:
             signing_in.append(http_em.sign_in)
         if profile.grid is not None:
             grid = remote_grid = await stack.enter_async_context(_open_grid(profile.grid, profile.em, hooks))
-            signing_in.append(remote_grid.sign_in)
+            # Nobody's password goes to another address than the one that the dialog names.
+            if profile.em is None or _origin(profile.em) == _origin(profile.grid):
+                signing_in.append(remote_grid.sign_in)
         remote = profile.em or profile.grid
         yield Ends(
             Backends(em, grid, have_one_clock=kinds == ("local", "local")),
@@ -123,7 +134,7 @@ async def open_ends(profile: Profile) -> AsyncIterator[Ends]:
             user=profile.em.username if profile.em is not None else LOCAL_USER,
             notices=(*profile.notices, *notices),
             banners=_banners(profile),
-            sign_in=signing_in[0] if signing_in else None,
+            sign_in=_one_after_the_other(signing_in) if signing_in else None,
             sign_in_at=remote.url if remote is not None else "",
         )
 
@@ -181,12 +192,50 @@ async def _open_em(remote: Remote, hooks: Hooks) -> AsyncIterator[HttpEM]:
         pvc_name=remote.pvc_name,
         pod_name=remote.pod_name,
         ca_file=str(remote.ca_file) if remote.ca_file is not None else None,
-        on_vitals=lambda vitals: hooks.em_vitals(vitals),
+        on_vitals=hooks.tell_em_vitals,
     )
     try:
         yield em
     finally:
         await em.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _open_grid(remote: Remote, em: Remote | None, hooks: Hooks) -> AsyncIterator[RemoteGrid]:
+    from emtui.client.grid import RemoteGrid
+
+    address = _address(remote)
+    # A token or a password of the environment is meant for the EM; a node at another address gets none of them.
+    is_meant = em is None or _origin(em) == _origin(remote)
+    grid = RemoteGrid(
+        address,
+        _credentials(remote, address) if is_meant else None,
+        ca_file=str(remote.ca_file) if remote.ca_file is not None else None,
+        on_vitals=hooks.tell_grid_vitals,
+        on_connect=hooks.tell_grid_connected,
+    )
+    try:
+        yield grid
+    finally:
+        await grid.aclose()
+
+
+def _one_after_the_other(
+    calls: Sequence[Callable[[str, str], Awaitable[None]]],
+) -> Callable[[str, str], Awaitable[None]]:
+    async def sign_in(username: str, password: str) -> None:
+        first, *others = calls
+        await first(username, password)
+        for other in others:
+            # A Grid Node without a sign-in, or one that is down, does not keep anybody from the EM.
+            with contextlib.suppress(EmtuiError):
+                await other(username, password)
+
+    return sign_in
+
+
+def _origin(remote: Remote) -> str:
+    return _address(remote).origin
 
 
 def _credentials(remote: Remote, address: Address) -> Credentials:

@@ -49,7 +49,8 @@ def command_cells(state: CommandState, now: datetime, width: int) -> Line:
 
 def _outcome(state: CommandState, now: datetime, width: int) -> Line:
     stage = state.stage
-    if not stage.is_final and (state.done_bytes or state.total_bytes):
+    is_waiting = stage is Stage.RELEASED and state.note  # what it waits for says more than how far it was
+    if not stage.is_final and not is_waiting and (state.done_bytes or state.total_bytes):
         return _transfer(state, width)
     took = _took(state, now)
     tail = right(took, 9) if took and width >= 30 else ""
@@ -97,7 +98,9 @@ def _transfer(state: CommandState, width: int) -> Line:
     if state.rate_bytes_s > 0:
         optional.append(Part(right(text.rate(state.rate_bytes_s), 10), "muted"))
     eta = state.eta_s
-    if eta is not None:
+    if state.done_bytes and state.done_bytes == state.total_bytes:
+        optional.append(Part("finishing…", "muted"))  # the other side has it all, or it is being checked here
+    elif eta is not None:
         optional.append(Part(f"{text.duration(math.ceil(eta))} left", "accent"))
     # With little room, the time left says more than the rate, and that more than the bytes.
     keep = list(optional)

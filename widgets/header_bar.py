@@ -141,14 +141,17 @@ class HeaderBar(Widget):
     def _chips(self, detail: int) -> list[Part]:
         """How each link is: with `detail` 1 in words too, with 2 also its token and its clock."""
         parts: list[Part] = []
+        told: list[Part] = []
         for name, label in (("em", "EM"), ("grid", "GRID")):
             health = self._health.get(name)
             status = link_status(health)
             parts += [Part(" " * (_GAP if detail else 2)), Part(f"{label} ", "muted"), Part(status.sign, status)]
             if detail and health is not None:
                 parts.append(Part(f" {self._words(health)}", "text"))
-                if detail > 1:
-                    parts += self._vitals(health)
+                # Both ends are often one server: what is true of both is said once.
+                vitals = self._vitals(health) if detail > 1 else []
+                parts += vitals if vitals != told else []
+                told = vitals
         return parts
 
     def _words(self, health: LinkHealth) -> str:

@@ -10,6 +10,7 @@ from typing import Protocol
 import pytest
 
 from tests.e2e.terminal import Terminal
+from tests.serving import PASSWORD, Served, served
 
 EMTUI = (sys.executable, "-m", "emtui")
 
@@ -52,6 +53,31 @@ def open_console(workspace: Path, own_home: Path) -> Iterator[OpenConsole]:
             command = [*EMTUI, "--local", str(directory or workspace), *options]
             terminal = stack.enter_context(Terminal(command, size=size, cwd=own_home))
             terminal.wait_for(ready, 30)
+            return terminal
+
+        yield open_one
+
+
+@pytest.fixture
+def server(workspace: Path) -> Iterator[Served]:
+    """`emtui serve` on `workspace`, with the engine that executes where there is one."""
+    with served(workspace, "--engine", "sandbox") as one:
+        yield one
+
+
+@pytest.fixture
+def open_remote(server: Served, own_home: Path) -> Iterator[Callable[..., Terminal]]:
+    """Opens the console on both ends of `server`, and signs in by keys."""
+    with contextlib.ExitStack() as stack:
+
+        def open_one(*options: str, size: tuple[int, int] = (120, 40)) -> Terminal:
+            command = [*EMTUI, "--em-url", server.url, "--grid-url", server.url, "--username", "client1", *options]
+            terminal = stack.enter_context(Terminal(command, size=size, cwd=own_home, env={"EMTUI_NO_KEYRING": "1"}))
+            terminal.wait_for(re.compile(r"─ +Sign in +─"), 30)
+            terminal.send(PASSWORD)
+            terminal.press("enter")
+            terminal.wait_for(re.compile(r"EM ● \d+ ms"), 30)
+            terminal.wait_gone(re.compile(r"─ +Sign in +─"))
             return terminal
 
         yield open_one

@@ -1,11 +1,12 @@
 """A whole rehearsal by keys: uplink, build, run, watch, downlink, publish a model and fetch it."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import OpenConsole, act, quit_console
+from tests.e2e.conftest import act, quit_console
 from tests.e2e.terminal import Terminal
 
 pytestmark = pytest.mark.e2e
@@ -61,10 +62,13 @@ def _engine(terminal: Terminal) -> str:
     return found[1]
 
 
+@pytest.mark.parametrize("where", ["local", "remote"])
 def test_the_whole_rehearsal(
-    open_console: OpenConsole, workspace: Path, volume: Path, payload: Path, own_home: Path
+    request: pytest.FixtureRequest, where: str, workspace: Path, volume: Path, payload: Path, own_home: Path
 ) -> None:
-    terminal = open_console()
+    """The same keys and the same words, whether the workspace is this machine's or a server's."""
+    opener: Callable[[], Terminal] = request.getfixturevalue("open_console" if where == "local" else "open_remote")
+    terminal = opener()
     assert _engine(terminal) == "sandbox", "this test needs an engine that executes: install bubblewrap"
 
     def choose_folder() -> None:

@@ -4,7 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from emtui.backend import CHUNK_BYTES
+from emtui.backend import CHUNK_BYTES, EM
+from emtui.errors import Locked
+
+
+async def free(em: EM) -> None:
+    """Until a request that was broken off is over at the other side too, within five seconds."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await em.list_files()
+            except Locked:
+                await asyncio.sleep(0.01)
+            else:
+                return
 
 
 class Given:

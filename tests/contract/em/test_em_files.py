@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from em_sources import Given, Stalled, Zeros
+from em_sources import Given, Stalled, Zeros, free
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,8 +19,9 @@ from emtui.plain import FileNode
 async def fetch(em: EM, path: str) -> bytes:
     async with em.downlink(path) as download:
         data = b"".join([chunk async for chunk in download.chunks])
-        assert download.size_bytes == len(data)
-        assert download.sha256 == hashlib.sha256(data).hexdigest()
+        # What is promised after the content is checked by the backend, which then promises nothing itself.
+        assert download.size_bytes in (None, len(data))
+        assert download.sha256 in ("", hashlib.sha256(data).hexdigest())
         assert download.name == path.rpartition("/")[2]
     return data
 
@@ -96,6 +97,7 @@ async def test_a_source_that_fails_or_lies_leaves_nothing(em: EM, volume_root: P
     with pytest.raises(LocalProblem, match=r"lies\.bin"):
         await em.uplink([Given("first.txt", b"whole"), source], "")
 
+    await free(em)
     assert await names(em) == ["lies.bin"]
     assert (volume_root / "lies.bin").read_bytes() == b"old"
 
@@ -109,6 +111,7 @@ async def test_a_cancelled_uplink_leaves_nothing(em: EM) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
 
+    await free(em)
     assert await names(em) == []
 
 
@@ -248,13 +251,19 @@ async def test_downlink_of_a_folder_is_a_bad_request(em: EM, volume_root: Path) 
         await fetch(em, "folder")
 
 
+def make_large(path: Path) -> None:
+    """A file of more than the buffers of a connection hold."""
+    path.write_bytes(b"")
+    os.truncate(path, 64 << 20)
+
+
 async def test_a_file_that_changes_while_it_is_read_is_not_taken_for_whole(em: EM, volume_root: Path) -> None:
-    await em.uplink([Given("grows.bin", bytes(3 << 20))])
+    make_large(volume_root / "grows.bin")
 
     async with em.downlink("grows.bin") as download:
         await anext(download.chunks)
         with (volume_root / "grows.bin").open("r+b") as file:
-            file.seek(2 << 20)
+            file.seek(60 << 20)
             file.write(b"changed")
         with pytest.raises(ContractViolation, match="changed while it was read"):
             async for _ in download.chunks:
@@ -262,7 +271,7 @@ async def test_a_file_that_changes_while_it_is_read_is_not_taken_for_whole(em: E
 
 
 async def test_a_file_that_shrinks_while_it_is_read(em: EM, volume_root: Path) -> None:
-    await em.uplink([Given("shrinks.bin", bytes(3 << 20))])
+    make_large(volume_root / "shrinks.bin")
 
     async with em.downlink("shrinks.bin") as download:
         await anext(download.chunks)

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from em_sources import Given
+from em_sources import Given, free
 
 from emtui.backend import EM
 from emtui.errors import BadRequest, BuildFailed, Forbidden, LoadFailed
@@ -263,6 +263,7 @@ async def test_a_sparse_terabyte_is_listed_and_its_downlink_can_be_cancelled(em:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(read(em, "sparse"), 0.3)
 
+    await free(em)
     assert await em.delete("sparse") == "File deleted successfully"
 
 

@@ -8,13 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from em_bench import Bench
 from em_sources import Given
 
 from emtui.backend import EM
 from emtui.errors import BuildFailed, InvalidField, LoadFailed
 from emtui.models import PodSpec, PodState
 
-pytestmark = pytest.mark.parametrize("bench", ["local-simulated", "local-sandbox"], indirect=True)
+pytestmark = pytest.mark.parametrize(
+    "bench", ["local-simulated", "local-sandbox", "http-simulated", "http-sandbox"], indirect=True
+)
 
 DOCKERFILE = b'FROM alpine\nCOPY run.sh /run.sh\nCMD ["/bin/sh", "/run.sh"]\n'
 
@@ -64,13 +67,13 @@ async def test_the_dockerfile_may_be_relative_to_the_context(em: EM) -> None:
     assert await em.build_image("Dockerfile", "echo-test", "second") == "Docker Image built successfully"
 
 
-async def test_build_gives_its_log_line_by_line(em: EM) -> None:
+async def test_build_gives_its_log_line_by_line(em: EM, bench: Bench) -> None:
     await build(em)
     lines: list[str] = []
 
     await em.build_image("echo-test/Dockerfile", "echo-test", "echo-test", lines.append)
 
-    assert lines
+    assert bool(lines) is bench.tells_log
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
 
 
