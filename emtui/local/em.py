@@ -28,6 +28,19 @@ if TYPE_CHECKING:
 _USER = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 
 
+def check_user(user: str) -> None:
+    """Refuse a user's name that cannot be put before the name of an image.
+
+    Raises:
+        ConfigProblem: it cannot.
+    """
+    if not _USER.fullmatch(user):
+        raise ConfigProblem(
+            f"user: cannot be put before an image's name: {user!r}",
+            remedy="Use lower-case letters and digits, with single . _ or - between them.",
+        )
+
+
 class LocalEM:
     """An `EM` on a workspace. One request at a time: another one meanwhile is `Locked`, as on the real EM.
 
@@ -43,11 +56,7 @@ class LocalEM:
         An engine that takes time to find is given as a function, which is called when it is first needed: the volume
         can be used before that. What the function raises, each call that needs an engine raises.
         """
-        if not _USER.fullmatch(user):
-            raise ConfigProblem(
-                f"user: cannot be put before an image's name: {user!r}",
-                remedy="Use lower-case letters and digits, with single . _ or - between them.",
-            )
+        check_user(user)
         self._workspace = workspace
         self._engine = engine
         self._user = user

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from emtui.backend import CHUNK_BYTES, Download, Source
 from emtui.errors import BadRequest, Conflict, ContractViolation, Forbidden, InvalidField, LocalProblem, NotFound
+from emtui.local.grid_incoming import IncomingModel
 from emtui.local.grid_store import GridStore, ModelRow
 from emtui.local.workspace import Workspace
 from emtui.plain import EndpointInfo
@@ -24,7 +25,6 @@ from emtui.wire.grid import (
     INVALID_PAYLOAD,
     MODEL_NOT_FOUND,
     NOT_ALLOWED_TO_DOWNLOAD,
-    saved,
 )
 
 if TYPE_CHECKING:
@@ -88,29 +88,43 @@ class LocalGrid:
             InvalidField: the id is empty or over `MAX_ID_BYTES`, or `encoding` is no name.
             LocalProblem: the source cannot be read or is not of its size, or the disk is full. Nothing is kept.
         """
+        await self.check_free(model_id, encoding)  # before a large model is read for nothing
+        async with self.incoming() as taken:
+            async with source.open() as chunks:
+                async for chunk in chunks:
+                    await taken.write(chunk)
+                    if taken.count > source.size_bytes:
+                        break
+            if taken.count != source.size_bytes:
+                raise LocalProblem(
+                    f"{source.name}: it gave {'more' if taken.count > source.size_bytes else taken.count} bytes,"
+                    f" not {source.size_bytes}",
+                    remedy="Wait until nothing writes to it any more, then serve it again.",
+                )
+            return await taken.commit(model_id, allow_download=allow_download, encoding=encoding)
+
+    async def check_free(self, model_id: str, encoding: str) -> None:
+        """Local mode's own: whether a model could be served so now.
+
+        Raises:
+            Conflict: `Model id already exists.`
+            InvalidField: the id is empty or over `MAX_ID_BYTES`, or `encoding` is no name.
+        """
         _check_id(model_id)
         if not (encoding.isascii() and encoding.isprintable() and 0 < len(encoding) <= MAX_ENCODING_CHARS):
             raise InvalidField("encoding", f"not the name of an encoding: {encoding[:MAX_ENCODING_CHARS]}")
         if await asyncio.to_thread(self._store.find, model_id) is not None:
-            raise Conflict(ID_TAKEN)  # before a large model is read for nothing
-        staged = self._store.stage()
+            raise Conflict(ID_TAKEN)
+
+    @asynccontextmanager
+    async def incoming(self) -> AsyncIterator[IncomingModel]:
+        """Local mode's own: a model that comes piece by piece, and whose id may be told last, as a form has it."""
+        taken = IncomingModel(self._store, self.check_free)
         try:
-            await in_thread(staged.open)
-            async with source.open() as chunks:
-                async for chunk in chunks:
-                    await in_thread(staged.write, chunk)
-                    if staged.count > source.size_bytes:
-                        break
-            if staged.count != source.size_bytes:
-                raise LocalProblem(
-                    f"{source.name}: it gave {'more' if staged.count > source.size_bytes else staged.count} bytes,"
-                    f" not {source.size_bytes}",
-                    remedy="Wait until nothing writes to it any more, then serve it again.",
-                )
-            await in_thread(self._store.save, staged, model_id, allow_download=allow_download, encoding=encoding)
+            await in_thread(taken.make)
+            yield taken
         finally:
-            await in_thread(staged.discard)
-        return saved(model_id)
+            await in_thread(taken.drop)
 
     async def dataset_tags(self) -> Sequence[str]:
         """The tags of the node's datasets (`/dataset-tags`), each once, the oldest first."""

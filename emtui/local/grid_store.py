@@ -181,6 +181,13 @@ class StagedModel:
             raise disk_problem(error, "the workspace") from error
         self.count += len(chunk)
 
+    def read_again(self) -> int:
+        """A descriptor that reads what has been written so far."""
+        try:
+            return self._staging.open_file((self.name,))
+        except OSError as error:
+            raise disk_problem(error, "the workspace") from error
+
     def seal(self) -> None:
         """Sync and close it."""
         try:

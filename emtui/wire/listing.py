@@ -102,7 +102,8 @@ def _read_nodes(data: object, before: Sequence[FileNode]) -> tuple[FileNode, ...
             where = f"{folder.where}[{len(folder.done)}]"
             if not isinstance(item, Mapping):
                 raise ContractViolation(f"{where}: an object is promised, not {_shown(item)}")
-            old = folder.before.get(item.get("name", ""))
+            name = item.get("name")
+            old = folder.before.get(name) if isinstance(name, str) else None
             if item.get("type") == "directory":
                 inner = _Folder(item.get("contents") or [], (old and old.contents) or (), f"{where}.contents", item)
                 inner.owner_before = old

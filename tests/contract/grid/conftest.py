@@ -8,31 +8,76 @@ from pathlib import Path
 import pytest
 
 from emtui.backend import GridNode
-from emtui.local.grid import LocalGrid
-from emtui.local.workspace import Workspace
+from emtui.client.address import Address
+from emtui.client.channel import Channel
+from emtui.client.grid import RemoteGrid
+from emtui.client.grid_http import HttpGrid
+from emtui.client.grid_socket import SocketIOGrid
+from emtui.wire.grid import MAX_EVENT_BYTES
+from tests.grid_serving import Served, local_grid, served_grid
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A backend under test, and the ways to give its node what the API cannot."""
+    """A backend under test, and the ways to give its node what the API cannot.
+
+    `most_bytes` is what its wire can carry as one model, None where there is no such bound.
+    """
 
     grid: GridNode
     add_dataset: Callable[[str, tuple[str, ...]], Awaitable[None]]
     add_encrypted: Callable[[str, tuple[str, ...], tuple[str, ...]], Awaitable[None]]
+    most_bytes: int | None = None
 
 
 @asynccontextmanager
 async def local(folder: Path) -> AsyncIterator[Bench]:
-    workspace = Workspace(folder / "workspace")
-    grid = LocalGrid(workspace)
-    try:
+    async with local_grid(folder / "workspace") as grid:
         yield Bench(grid, grid.register_dataset, grid.register_encrypted_model)
-    finally:
-        await grid.aclose()
-        workspace.close()
 
 
-BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Bench]]] = {"local": local}
+@asynccontextmanager
+async def socket_only(folder: Path) -> AsyncIterator[Bench]:
+    async with served_grid(folder / "workspace", has_http=False) as served:
+        channel = Channel(Address.parse(served.url))
+        grid = SocketIOGrid(channel)
+        try:
+            yield bench_of(served, grid, most_bytes=MAX_EVENT_BYTES)
+        finally:
+            await grid.aclose()
+            await channel.aclose()
+
+
+@asynccontextmanager
+async def http_only(folder: Path) -> AsyncIterator[Bench]:
+    async with served_grid(folder / "workspace", has_socket=False) as served:
+        channel = Channel(Address.parse(served.url))
+        try:
+            yield bench_of(served, HttpGrid(channel))
+        finally:
+            await channel.aclose()
+
+
+@asynccontextmanager
+async def remote(folder: Path) -> AsyncIterator[Bench]:
+    async with served_grid(folder / "workspace") as served:
+        grid = RemoteGrid(Address.parse(served.url))
+        try:
+            yield bench_of(served, grid)
+        finally:
+            await grid.aclose()
+
+
+def bench_of(served: Served, grid: GridNode, *, most_bytes: int | None = None) -> Bench:
+    return Bench(grid, served.grid.register_dataset, served.grid.register_encrypted_model, most_bytes)
+
+
+BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Bench]]] = {
+    "local": local,
+    "socketio": socket_only,
+    "http": http_only,
+    "remote": remote,
+}
 
 
 @pytest.fixture(params=sorted(BACKENDS))

@@ -137,6 +137,36 @@ async def test_an_id_that_is_taken_keeps_its_first_model(grid: GridNode) -> None
     assert await fetch(grid, "one") == b"first"
 
 
+async def test_a_model_of_every_byte_comes_back_whatever_its_size(grid: GridNode) -> None:
+    for factor in (1, 200, 900):  # in JSON, as a field of a form, as a file
+        data = bytes(range(256)) * factor
+        await serve(grid, f"bytes {factor}", data)
+        assert await fetch(grid, f"bytes {factor}") == data
+
+
+LOOKALIKES = ["modèle à étés".encode(), "modèle".encode("latin-1"), b"\xc3", b"\xc2\x80", b"\r\n--"]
+
+
+@pytest.mark.parametrize("data", LOOKALIKES)
+async def test_bytes_that_look_like_text_come_back_as_they_are(bench: Any, data: bytes) -> None:
+    for factor in (1, 30_000) if bench.most_bytes is None else (1, 10_000):
+        await serve(bench.grid, f"m{factor}", data * factor)
+        assert await fetch(bench.grid, f"m{factor}") == data * factor
+
+
+async def test_another_encoding_is_its_own_business(grid: GridNode) -> None:
+    data = "modèle ✓".encode()
+    await grid.serve_model(MemorySource("m", data), "utf", allow_download=True, encoding="utf-8")
+    assert await fetch(grid, "utf") == data
+
+
+async def test_an_encoding_that_is_none_is_refused(grid: GridNode) -> None:
+    with pytest.raises(InvalidField) as caught:
+        await grid.serve_model(MemorySource("m", b"x"), "m", allow_download=True, encoding="no\nencoding")
+    assert caught.value.field == "encoding"
+    assert list(await grid.models()) == []
+
+
 async def test_an_empty_id_is_refused(grid: GridNode) -> None:
     with pytest.raises(InvalidField) as caught:
         await serve(grid, "")
@@ -164,9 +194,17 @@ async def test_ids_that_look_alike_are_different_models(grid: GridNode) -> None:
         assert await fetch(grid, model_id) == repr(model_id).encode()
 
 
-async def test_a_large_model_is_streamed(grid: GridNode) -> None:
+async def test_a_large_model_is_streamed_or_refused_whole(bench: Any) -> None:
+    grid = bench.grid
     block = hashlib.sha256(b"seed").digest() * (CHUNK_BYTES // 32)
     size_bytes = 20 * len(block)
+    if bench.most_bytes is not None:
+        with pytest.raises(BadRequest) as refused:
+            await grid.serve_model(Stream([block] * 20, size_bytes), "large", allow_download=True)
+        assert refused.value.code == "TOO_LARGE"
+        assert "HTTP" in refused.value.remedy
+        await assert_absent(grid, "large")
+        return
     await grid.serve_model(Stream([block] * 20, size_bytes), "large", allow_download=True)
     count = 0
     async with grid.get_model("large") as download:
@@ -177,12 +215,14 @@ async def test_a_large_model_is_streamed(grid: GridNode) -> None:
     assert count == size_bytes
 
 
-async def test_a_download_that_is_left_early_does_no_harm(grid: GridNode) -> None:
-    await serve(grid, "m", b"x" * (3 * CHUNK_BYTES))
+async def test_a_download_that_is_left_early_does_no_harm(bench: Any) -> None:
+    grid = bench.grid
+    size_bytes = 3 * CHUNK_BYTES if bench.most_bytes is None else bench.most_bytes // 2
+    await serve(grid, "m", b"x" * size_bytes)
     async with grid.get_model("m") as download:
         async for _ in download.chunks:
             break
-    assert len(await fetch(grid, "m")) == 3 * CHUNK_BYTES
+    assert len(await fetch(grid, "m")) == size_bytes
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,141 @@
+"""A file on its way down: decoded as it arrives, and compared with what was promised (EM API §3)."""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from urllib.parse import unquote_to_bytes
+
+from emtui.backend import CHUNK_BYTES, Download
+from emtui.client.answers import refuse_other_kinds
+from emtui.client.base64_json import Base64Json
+from emtui.client.transport import Answer
+from emtui.errors import Unreachable, VerificationFailed
+from emtui.threads import in_thread
+
+_EXACT_NAME = re.compile(r"\bfilename\*\s*=\s*UTF-8'[^']*'([^;]+)", re.IGNORECASE)
+_PLAIN_NAME = re.compile(r"""\bfilename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""", re.IGNORECASE)
+_FOLDERS = re.compile(r".*[/\\]", re.DOTALL)
+
+
+@asynccontextmanager
+async def encoded_download(answer: Answer, path: str) -> AsyncIterator[Download]:
+    """The file that an answer holds as base64 in JSON.
+
+    Of `size_bytes` and `sha256` only what stands before the content is known at once. The chunks compare both before
+    they end, wherever they stand.
+
+    Raises:
+        ContractViolation: what comes is no such JSON.
+        Unreachable: it was cut off.
+    """
+    await refuse_other_kinds(answer)
+    decoder = Base64Json()
+    async with aclosing(_batches(answer)) as batches:
+        first = b""
+        async for batch in batches:
+            first = await in_thread(decoder.feed, batch)
+            if decoder.has_begun:
+                break
+        else:
+            _end(decoder, answer)
+        promise = decoder.promise
+        async with aclosing(_decoded(decoder, first, batches, answer)) as chunks:
+            name = _FOLDERS.sub("", promise.name) or _last_part(path)
+            yield Download(name=name, size_bytes=promise.size_bytes, chunks=chunks, sha256=promise.sha256)
+
+
+async def _decoded(
+    decoder: Base64Json, first: bytes, batches: AsyncGenerator[bytes, None], answer: Answer
+) -> AsyncGenerator[bytes, None]:
+    """The file's bytes. While a batch is decoded the next one is read."""
+    work: asyncio.Future[bytes] | None = None
+    try:
+        if first:
+            yield first
+        async for batch in batches:
+            if work is not None and (chunk := await work):
+                yield chunk
+            work = asyncio.ensure_future(in_thread(decoder.feed, batch))
+        if work is not None and (chunk := await work):
+            yield chunk
+        work = None
+        _end(decoder, answer)
+    except Unreachable as error:
+        if work is not None:
+            await work
+        # A server that finds the file changed says so, and breaks off what it had begun.
+        raise decoder.last_words() or error from None
+    finally:
+        if work is not None:
+            await asyncio.wait((work,))
+            if not work.cancelled():
+                work.exception()  # looked at, so that asyncio does not report it as forgotten
+
+
+def _end(decoder: Base64Json, answer: Answer) -> None:
+    """The answer is over."""
+    if not decoder.has_ended and answer.ends_with_the_connection:
+        raise Unreachable("the downlink was cut off", may_have_run=True)
+    decoder.finish()
+
+
+@asynccontextmanager
+async def raw_download(answer: Answer, path: str) -> AsyncIterator[Download]:
+    """The file that an answer is, as it is (dialect 2026-03). Its name is in `Content-Disposition`.
+
+    Raises:
+        VerificationFailed: it has another size than its Content-Length says.
+    """
+    name = _FOLDERS.sub("", disposition_name(answer.headers.get("content-disposition", ""))) or _last_part(path)
+    async with aclosing(_counted(answer)) as chunks:
+        yield Download(name=name, size_bytes=answer.length, chunks=chunks)
+
+
+async def _counted(answer: Answer) -> AsyncGenerator[bytes, None]:
+    count = 0
+    async with aclosing(_batches(answer)) as batches:
+        async for batch in batches:
+            count += len(batch)
+            yield batch
+    if answer.length is not None and count != answer.length:
+        raise VerificationFailed(f"size: {count:,} bytes came, {answer.length:,} were promised")
+
+
+async def _batches(answer: Answer) -> AsyncGenerator[bytes, None]:
+    """The body in pieces that are worth a thread, of at most `CHUNK_BYTES`. What came before a failure comes too."""
+    parts: list[bytes] = []
+    size = 0
+    cut: Unreachable | None = None
+    async with aclosing(answer.pieces()) as pieces:
+        try:
+            async for piece in pieces:
+                if size + len(piece) > CHUNK_BYTES:
+                    yield b"".join(parts)
+                    parts, size = [], 0
+                parts.append(piece)
+                size += len(piece)
+        except Unreachable as error:
+            cut = error
+    if parts:
+        yield b"".join(parts)
+    if cut is not None:
+        raise cut
+
+
+def disposition_name(value: str) -> str:
+    """The file's name in a `Content-Disposition`; `filename*` before `filename`, empty where there is none."""
+    exact = _EXACT_NAME.search(value)
+    if exact:
+        return os.fsdecode(unquote_to_bytes(exact[1].strip()))
+    plain = _PLAIN_NAME.search(value)
+    if not plain:
+        return ""
+    name = re.sub(r"\\(.)", r"\1", plain[1]) if plain[1] is not None else plain[2]
+    # A header's bytes come as Latin-1, whatever they were.
+    return os.fsdecode(name.encode("latin-1", "replace"))
+
+
+def _last_part(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]

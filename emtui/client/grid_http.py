@@ -1,0 +1,191 @@
+"""The Grid Node over HTTP: the calls' names as paths, with real status codes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+from emtui.backend import Download, Source
+from emtui.client.answers import is_success, json_of, problem_body
+from emtui.client.bodies import Body, json_body
+from emtui.client.channel import Channel
+from emtui.client.failures import retry_after_s
+from emtui.client.grid_calls import GridCalls, NotServed, message_of, model_data, read_body
+from emtui.client.grid_form import ModelForm, model_in_form
+from emtui.client.grid_socket import whole
+from emtui.client.limits import Wait
+from emtui.client.transport import Answer, Request
+from emtui.errors import ContractViolation
+from emtui.files import MemorySource
+from emtui.plain import EndpointInfo
+from emtui.wire.errors import error_from_wire
+from emtui.wire.grid import (
+    MODEL_BYTES_HEADER,
+    MODEL_ENCODING,
+    SIZES_HEADER,
+    quote_id,
+    saved,
+    served_error,
+    text_of_model,
+)
+
+# Up to this a model goes as the specification has it, in JSON; a larger one as a form.
+_MOST_JSON_BYTES = 256 << 10
+_FORM = "multipart/form-data"
+
+# The specification's path first, then what nodes in the field have.
+_PATHS: Mapping[str, tuple[str, ...]] = {
+    "/models": ("/models", "/models/"),
+    "/dataset-tags": ("/dataset-tags", "/dataset-tags/"),
+    "/search": ("/search", "/search/"),
+    "/search-encrypted-models": ("/search-encrypted-models", "/search-encrypted-models/"),
+}
+
+
+class HttpGrid(GridCalls):
+    """A Grid Node (`GridNode`) over HTTP.
+
+    Besides what `GridNode` names, every call may raise `NotServed` and `Untrusted`.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+        self._served: dict[str, str] = {}
+
+    async def _ask(
+        self, call: str, fields: Mapping[str, Any] | None = None, *, model_id: str | None = None
+    ) -> tuple[Any, int | None]:
+        limits = self._channel.limits
+        if model_id is not None:
+            return await self._get(f"{call}/{quote_id(model_id)}")
+        body = None if fields is None else json_body(fields)
+        method = "GET" if body is None else "POST"
+        headers = {SIZES_HEADER: "1"} if call == "/models" else {}
+        known = self._served.get(call)
+        for path in (known,) if known else _PATHS[call]:
+            try:
+                answer = await self._send(Request(method, path, limits.read, body=body, headers=headers))
+            except NotServed:
+                self._served.pop(call, None)
+                continue
+            self._served[call] = path
+            return answer
+        raise self._not_served(call)
+
+    async def _get(self, path: str) -> tuple[Any, int | None]:
+        return await self._send(Request("GET", path, self._channel.limits.read))
+
+    async def _send(self, request: Request) -> tuple[Any, int]:
+        async with self._channel.open(request) as answer:
+            return await self._body_of(answer, request)
+
+    async def _body_of(self, answer: Answer, request: Request, most_bytes: int | None = None) -> tuple[Any, int]:
+        """The body and the status of an answer.
+
+        Raises:
+            NotServed: there is no such path.
+            Unreachable, RemoteFailed: a server failed on the way, or the node failed inside.
+        """
+        limits = self._channel.limits
+        most_bytes = most_bytes or limits.answer_bytes
+        if is_success(answer):
+            return read_body(await json_of(answer, most_bytes)), answer.status
+        body = await problem_body(answer, most_bytes)
+        if answer.status in (404, 405) and not _is_of_a_node(body):
+            raise self._not_served(request.path)
+        if answer.status >= 500 and not _is_of_a_node(body):
+            wait_s = retry_after_s(answer.headers.get("retry-after"))
+            raise error_from_wire(answer.status, body, retry_after_s=wait_s)
+        return body, answer.status
+
+    def _not_served(self, path: str) -> NotServed:
+        return NotServed(f"{self._channel.address.label}: {path.split('/')[1]} is not served over HTTP")
+
+    @asynccontextmanager
+    async def get_model(self, model_id: str) -> AsyncIterator[Download]:
+        """Download a model (`/get_model/<model_id>`); a large one is streamed."""
+        limits = self._channel.limits
+        headers = {"Accept": f"application/json, {_FORM}"}
+        request = Request("GET", f"/get_model/{quote_id(model_id)}", limits.downlink, headers=headers)
+        async with self._channel.open(request) as answer:
+            kind = answer.headers.get("content-type", "")
+            if is_success(answer) and kind.partition(";")[0].strip().lower() == _FORM:
+                size_bytes = _length(answer.headers.get(MODEL_BYTES_HEADER.lower()))
+                async with (
+                    aclosing(answer.pieces()) as pieces,
+                    aclosing(model_in_form(kind, pieces)) as model,
+                    aclosing(_checked(model, size_bytes)) as chunks,
+                ):
+                    yield Download(model_id, size_bytes, chunks)
+                return
+            body = await self._body_of(answer, request, limits.listing_bytes)
+            data = await asyncio.to_thread(model_data, *body)
+            async with MemorySource(model_id, data).open() as chunks:
+                yield Download(model_id, len(data), chunks)
+
+    async def serve_model(
+        self, source: Source, model_id: str, *, allow_download: bool, encoding: str = MODEL_ENCODING
+    ) -> str:
+        """Host a model: a small one by `/serve_model`, a large one by the form of `/serve-model/`."""
+        limits = self._channel.limits
+        tries: list[tuple[str, Callable[[], Any], Wait]] = []
+        form = {
+            "encoding": encoding,
+            "model_id": model_id,
+            "allow_download": str(allow_download),
+            "allow_remote_inference": "False",
+        }
+
+        async def as_json() -> Body:
+            model = text_of_model(await whole(source), encoding)
+            fields = {"encoding": encoding, "model_id": model_id, "model": model}
+            return json_body({**fields, "allow_download": allow_download, "allow_remote_inference": False})
+
+        async def as_form() -> Body:
+            return await ModelForm.of(source, form)
+
+        if source.size_bytes <= _MOST_JSON_BYTES:
+            tries.append(("/serve_model", as_json, limits.change))
+        tries += [("/serve-model/", as_form, limits.uplink), ("/serve_model", as_form, limits.uplink)]
+        for path, body, wait in tries:
+            try:
+                answer, status = await self._send(Request("POST", path, wait, changes=True, body=await body()))
+            except NotServed:
+                continue
+            error = served_error(answer, status)
+            if error is not None:
+                raise error
+            return message_of(answer, saved(model_id))
+        raise self._not_served("/serve_model")
+
+    async def info(self) -> EndpointInfo:
+        """Who answers."""
+        return EndpointInfo(
+            label=self._channel.address.label, user=self._channel.username, details={"transport": "HTTP"}
+        )
+
+    async def aclose(self) -> None:
+        """Nothing of its own is open; the channel is its owner's."""
+
+
+def _is_of_a_node(body: object) -> bool:
+    """Whether an answer without success is the node's own: it has the specified field for its message."""
+    return body == {} or (
+        isinstance(body, Mapping) and any(isinstance(body.get(key), str) for key in ("error", "message"))
+    )
+
+
+def _length(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+async def _checked(chunks: AsyncIterator[bytes], size_bytes: int | None) -> AsyncGenerator[bytes, None]:
+    count = 0
+    async for chunk in chunks:
+        count += len(chunk)
+        yield chunk
+    if size_bytes is not None and count != size_bytes:
+        raise ContractViolation(f"serialized_model: {count:,} bytes came, {size_bytes:,} were promised")

@@ -1,0 +1,239 @@
+"""Signing in: from a user and a password to a token, and from an old token to a new one (wire contract).
+
+Tokens and passwords stay in here: they go into the `Authorization` header and the bodies of the two sign-in calls,
+and nowhere else.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emtui.client.answers import is_success, json_of, problem_of
+from emtui.client.bodies import form_body, json_body
+from emtui.client.token_store import Tokens, TokenStore
+from emtui.client.transport import Request, Transport
+from emtui.client.vitals import VitalsBook
+from emtui.errors import ConfigProblem, ContractViolation, EmtuiError, NotSignedIn, Untrusted
+
+SIGN_IN_PATH = "/auth/"
+REFRESH_PATHS = ("/auth/refresh", "/auth/refresh/")
+
+# A token that ends within this many seconds could end on its way.
+_MARGIN_S = 10.0
+_MOST_BYTES = 1 << 16
+_SIGN_IN = "Sign in by user and password, or give a token in EMTUI_TOKEN."
+
+
+async def no_password() -> str | None:
+    """There is no password to be had."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What to sign in with.
+
+    Attributes:
+        username: who; empty where a token is given, or nobody signs in.
+        token: a token that is used as it is (`EMTUI_TOKEN`).
+        password: gives the password when it is needed, None where there is none.
+        store: where tokens are kept, None for nowhere.
+    """
+
+    username: str = ""
+    token: str | None = field(default=None, repr=False)
+    password: Callable[[], Awaitable[str | None]] = field(default=no_password, repr=False)
+    store: TokenStore | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigProblem` for a token that no header can hold."""
+        if self.token is not None and not _is_token(self.token):
+            raise ConfigProblem(
+                "the given token is none: it is empty, or holds spaces or other signs that none has",
+                remedy="Look at EMTUI_TOKEN.",
+            )
+
+
+class SignIn:
+    """The tokens of one address. Whatever is refused is tried anew once, by whoever meets it first."""
+
+    def __init__(self, transport: Transport, credentials: Credentials | None, vitals: VitalsBook) -> None:
+        self._transport = transport
+        self._credentials = credentials or Credentials()
+        self._vitals = vitals
+        self._username = self._credentials.username
+        self._tokens = Tokens(access=self._credentials.token or "")
+        self._is_loaded = self._credentials.token is not None
+        self._may_ask = True  # whether signing in before a call is still worth a try
+        self._refused_password: str | None = None
+        self._turn = asyncio.Lock()
+        vitals.learn_token(self._tokens.access or None)
+
+    @property
+    def username(self) -> str:
+        """Who is signed in, or would be; empty for nobody."""
+        return self._username
+
+    def __repr__(self) -> str:
+        return f"SignIn({self._username!r} at {self._transport.address})"
+
+    async def token(self) -> str | None:
+        """The token for the next call, None where there is none. One that is about to end is renewed first.
+
+        Raises:
+            NotSignedIn: the password is refused.
+            LocalProblem: the file of tokens is not safe.
+        """
+        if self._credentials.token is not None:
+            return self._tokens.access
+        async with self._turn:
+            await self._load()
+            if self._tokens.access and self._vitals.is_expiring(self._tokens.access, _MARGIN_S):
+                await self._refresh()  # where that fails, the server decides what the token is still worth
+            elif not self._tokens.access and self._may_ask and self._username:
+                self._may_ask = False
+                await self._sign_in_if_possible()
+            return self._tokens.access or None
+
+    async def renew(self, refused: str | None, error: EmtuiError) -> None:
+        """Get a token in the place of `refused`, which met `error`, a 401. Those who wait meanwhile get the same one.
+
+        Raises:
+            NotSignedIn: there is no way to one without the operator.
+        """
+        if self._credentials.token is not None:
+            raise self._needs_operator("the given token is refused", error, "Give another token in EMTUI_TOKEN.")
+        async with self._turn:
+            if self._tokens.access and self._tokens.access != refused:
+                return
+            if await self._refresh() or await self._sign_in_if_possible():
+                return
+        raise self._needs_operator("nobody is signed in", error, _SIGN_IN)
+
+    async def sign_in(self, username: str, password: str) -> None:
+        """Sign in as the operator has just typed it.
+
+        Raises:
+            NotSignedIn: refused, with what the server says.
+            Unreachable: no answer.
+        """
+        async with self._turn:
+            await self._sign_in(username, password)
+
+    def _needs_operator(self, what: str, error: EmtuiError, remedy: str) -> NotSignedIn:
+        self._vitals.needs_sign_in()
+        return NotSignedIn(f"{self._transport.address.label}: {what} ({error.message})", remedy=remedy)
+
+    # ------------------------------------------------------------------------------------------------- the calls
+
+    async def _sign_in_if_possible(self) -> bool:
+        password = await self._credentials.password()
+        # One that was refused is refused again, and some servers lock the account after a few tries.
+        if not password or not self._username or password == self._refused_password:
+            return False
+        try:
+            await self._sign_in(self._username, password)
+        except NotSignedIn:
+            self._refused_password = password
+            self._vitals.needs_sign_in()
+            raise
+        except _NoSignIn:
+            return False
+        return True
+
+    async def _sign_in(self, username: str, password: str) -> None:
+        fields = {"username": username, "password": password}
+        for body in (json_body(fields), form_body(fields)):
+            status, answer = await self._post(SIGN_IN_PATH, body)
+            if status not in (400, 415, 422):
+                break
+        if status in (404, 405):
+            raise _NoSignIn(
+                f"{self._transport.address.label}: there is no sign-in at {SIGN_IN_PATH}",
+                remedy="Leave the user out, or check the address.",
+            )
+        if isinstance(answer, EmtuiError):
+            if status in (400, 401, 403, 422):
+                raise NotSignedIn(answer.message, remedy="Check the user and the password.")
+            raise answer
+        access = _token_in(answer, "access")
+        refresh = answer.get("refresh")
+        self._username = username
+        await self._keep(Tokens(access, refresh if isinstance(refresh, str) and _is_token(refresh) else ""))
+
+    async def _refresh(self) -> bool:
+        """Get a new access token for the refresh token. False where there is none or it is refused."""
+        if not self._tokens.refresh:
+            return False
+        for path in REFRESH_PATHS:
+            try:
+                status, answer = await self._post(path, json_body({"refresh": self._tokens.refresh}))
+            except Untrusted:
+                continue  # some servers send those who forget the slash to the address that has it
+            if status not in (404, 405):
+                break
+        else:
+            return False
+        if isinstance(answer, EmtuiError):
+            if 400 <= status < 500 and status not in (423, 429):
+                self._tokens = Tokens(access=self._tokens.access)
+                return False
+            raise answer
+        rotated = answer.get("refresh")
+        kept = rotated if isinstance(rotated, str) and _is_token(rotated) else self._tokens.refresh
+        await self._keep(Tokens(_token_in(answer, "access"), kept))
+        return True
+
+    async def _post(self, path: str, body: Any) -> tuple[int, Mapping[str, Any] | EmtuiError]:
+        """The status of a sign-in call, and the object or the error that it answered."""
+        request = Request("POST", path, self._transport.limits.read, changes=True, body=body)
+        async with self._transport.open(request) as answer:
+            self._vitals.learn_date(answer.headers.get("date"), answer.received_at, answer.round_trip_s)
+            if not is_success(answer):
+                return answer.status, await problem_of(answer, _MOST_BYTES)
+            fields = await json_of(answer, _MOST_BYTES)
+            if not isinstance(fields, Mapping):
+                raise ContractViolation("access: an object with a token is promised by the sign-in")
+            return answer.status, fields
+
+    # ------------------------------------------------------------------------------------------------- the store
+
+    @property
+    def _key(self) -> str:
+        return f"{self._username}@{self._transport.address}"
+
+    async def _load(self) -> None:
+        if self._is_loaded:
+            return
+        if self._credentials.store is not None and self._username:
+            kept = await self._credentials.store.load(self._key)
+            # Another hand may have written there.
+            access, refresh = (text if _is_token(text) else "" for text in (kept.access, kept.refresh))
+            self._tokens = Tokens(access, refresh)
+            self._vitals.learn_token(access or None)
+        self._is_loaded = True
+
+    async def _keep(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self._is_loaded = True
+        self._refused_password = None
+        self._vitals.learn_token(tokens.access)
+        if self._credentials.store is not None:
+            await self._credentials.store.save(self._key, tokens)
+
+
+class _NoSignIn(ConfigProblem):
+    """The endpoint has no sign-in."""
+
+
+def _is_token(text: str) -> bool:
+    """Whether a header can hold it as a bearer token: printable ASCII without spaces."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def _token_in(fields: Mapping[str, Any], name: str) -> str:
+    token = fields.get(name)
+    if not isinstance(token, str) or not _is_token(token):
+        raise ContractViolation(f"{name}: a token is promised by the sign-in")
+    return token
