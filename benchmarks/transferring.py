@@ -18,8 +18,8 @@ def peak_bytes() -> int:
 
 
 async def with_emtui(direction: str, url: str, path: Path) -> None:
-    from emtui.client.address import Address
-    from emtui.client.em import HttpEM
+    from emtui.client.em.backend import HttpEM
+    from emtui.client.http.address import Address
     from emtui.files import FileSource, write_verified
 
     em = HttpEM(Address.parse(url))
@@ -49,7 +49,7 @@ def main() -> None:
     sender, direction, url, name = sys.argv[1:]
     path = Path(name)
     if sender == "emtui":
-        import emtui.client.em  # noqa: F401 - measured is the transfer, not what it needs to be there
+        import emtui.client.em.backend  # noqa: F401 - measured is the transfer, not what it needs to be there
     else:
         import requests  # noqa: F401
     began = time.monotonic()

@@ -20,10 +20,10 @@ from emtui.profile import Profile, Remote
 from emtui.threads import in_thread
 
 if TYPE_CHECKING:
-    from emtui.client.address import Address
-    from emtui.client.em import HttpEM
-    from emtui.client.grid import RemoteGrid
-    from emtui.client.sign_in import Credentials
+    from emtui.client.em.backend import HttpEM
+    from emtui.client.grid.backend import RemoteGrid
+    from emtui.client.http.address import Address
+    from emtui.client.http.sign_in import Credentials
     from emtui.plain import Vitals
 
 
@@ -147,7 +147,7 @@ def _banners(profile: Profile) -> tuple[str, ...]:
 
 
 def _address(remote: Remote) -> Address:
-    from emtui.client.address import Address
+    from emtui.client.http.address import Address
 
     return Address.parse(remote.url, insecure=remote.is_insecure)
 
@@ -182,7 +182,7 @@ async def _open_local(profile: Profile) -> AsyncIterator[tuple[EM, GridNode, Pat
 
 @contextlib.asynccontextmanager
 async def _open_em(remote: Remote, hooks: Hooks) -> AsyncIterator[HttpEM]:
-    from emtui.client.em import HttpEM
+    from emtui.client.em.backend import HttpEM
 
     address = _address(remote)
     em = HttpEM(
@@ -202,7 +202,7 @@ async def _open_em(remote: Remote, hooks: Hooks) -> AsyncIterator[HttpEM]:
 
 @contextlib.asynccontextmanager
 async def _open_grid(remote: Remote, em: Remote | None, hooks: Hooks) -> AsyncIterator[RemoteGrid]:
-    from emtui.client.grid import RemoteGrid
+    from emtui.client.grid.backend import RemoteGrid
 
     address = _address(remote)
     # A token or a password of the environment is meant for the EM; a node at another address gets none of them.
@@ -240,8 +240,8 @@ def _origin(remote: Remote) -> str:
 
 def _credentials(remote: Remote, address: Address) -> Credentials:
     """What to sign in with, without a question: a token or a password of the environment, or what a keyring has."""
-    from emtui.client.sign_in import Credentials
-    from emtui.client.token_store import TokenStore, keyring_password
+    from emtui.client.http.sign_in import Credentials
+    from emtui.client.http.token_store import TokenStore, keyring_password
 
     async def password() -> str | None:
         given = os.environ.get("EMTUI_PASSWORD")

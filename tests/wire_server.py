@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from emtui.client.address import Address
-from emtui.client.em import HttpEM
+from emtui.client.em.backend import HttpEM
+from emtui.client.http.address import Address
 
 _MOST_WAIT_S = 20
 

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from emtui.backend import CHUNK_BYTES
-from emtui.client.em import HttpEM
-from emtui.client.limits import Limits, Wait
+from emtui.client.em.backend import HttpEM
+from emtui.client.http.limits import Limits, Wait
 from emtui.files.source import MemorySource
 from emtui.models import PodSpec
 from tests.wire_server import answer

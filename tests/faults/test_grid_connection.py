@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from emtui.client.address import Address
-from emtui.client.channel import Channel
-from emtui.client.grid import RemoteGrid
-from emtui.client.grid_connection import TooLarge, Waits
-from emtui.client.grid_handshake import NoSocketIO
-from emtui.client.grid_socket import SocketIOGrid
-from emtui.client.sign_in import Credentials
+from emtui.client.grid.backend import RemoteGrid
+from emtui.client.grid.connection import TooLarge, Waits
+from emtui.client.grid.handshake import NoSocketIO
+from emtui.client.grid.over_socketio import SocketIOGrid
+from emtui.client.http.address import Address
+from emtui.client.http.channel import Channel
+from emtui.client.http.sign_in import Credentials
 from emtui.errors import ContractViolation, NotFound, NotSignedIn, Unreachable, Untrusted
 from emtui.files import MemorySource
 from tests.grid_nodes import FakeNode, http_app, socket_node
@@ -201,7 +201,7 @@ async def test_what_is_too_large_is_refused_before_it_is_sent() -> None:
 
 
 async def test_an_answer_over_the_bound_ends_the_call_not_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emtui.client.grid_handshake.MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr("emtui.client.grid.handshake.MAX_ANSWER_BYTES", 1000)
     answers = {"/models": lambda: {"models": ["x" * 2000]}, "/dataset-tags": lambda: ["t"]}
     for transports in (["websocket"], ["polling"]):
         async with socket_node(answers, transports=transports) as node, client_of(node.url) as grid:

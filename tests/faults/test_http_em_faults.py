@@ -10,8 +10,8 @@ import pytest
 from http_em_calls import LISTED, QUICK, UPLINKED, Call, Endless, every_call, every_change
 
 from emtui.backend import CHUNK_BYTES
-from emtui.client.address import Address
-from emtui.client.em import HttpEM
+from emtui.client.em.backend import HttpEM
+from emtui.client.http.address import Address
 from emtui.errors import BadRequest, EmtuiError, Locked, NotSignedIn, Unreachable
 from tests.certificates import certificate
 from tests.wire_server import Conversation, answer, em_on, wire_server

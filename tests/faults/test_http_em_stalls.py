@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from http_em_calls import QUICK, UPLINKED, Call, Endless, every_call
 
-from emtui.client.limits import Wait
+from emtui.client.http.limits import Wait
 from emtui.errors import Unreachable
 from tests.wire_server import Conversation, answer, em_on
 

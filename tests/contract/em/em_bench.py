@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from emtui.backend import EM
-from emtui.client.address import Address
-from emtui.client.em import HttpEM
-from emtui.client.sign_in import Credentials
+from emtui.client.em.backend import HttpEM
+from emtui.client.http.address import Address
+from emtui.client.http.sign_in import Credentials
 from emtui.local.em import LocalEM
 from emtui.local.engines.base import DEFAULT_BASE_IMAGES
 from emtui.local.engines.choose import CANDIDATES, Candidate

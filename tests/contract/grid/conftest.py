@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from emtui.backend import GridNode
-from emtui.client.address import Address
-from emtui.client.channel import Channel
-from emtui.client.grid import RemoteGrid
-from emtui.client.grid_http import HttpGrid
-from emtui.client.grid_socket import SocketIOGrid
+from emtui.client.grid.backend import RemoteGrid
+from emtui.client.grid.over_http import HttpGrid
+from emtui.client.grid.over_socketio import SocketIOGrid
+from emtui.client.http.address import Address
+from emtui.client.http.channel import Channel
 from emtui.wire.grid import MAX_EVENT_BYTES
 from tests.grid_serving import Served, local_grid, served_grid
 

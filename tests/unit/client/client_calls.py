@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from emtui.client.em import HttpEM
+from emtui.client.em.backend import HttpEM
 from emtui.models import PodSpec
 from tests.wire_server import Asked, answer
 

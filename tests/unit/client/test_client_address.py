@@ -2,7 +2,7 @@
 
 import pytest
 
-from emtui.client.address import Address
+from emtui.client.http.address import Address
 from emtui.errors import ConfigProblem, Untrusted
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emtui.client.em import HttpEM
-from emtui.client.failures import retry_after_s
-from emtui.client.limits import Limits
+from emtui.client.em.backend import HttpEM
+from emtui.client.http.failures import retry_after_s
+from emtui.client.http.limits import Limits
 from emtui.errors import (
     BadRequest,
     Conflict,

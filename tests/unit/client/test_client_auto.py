@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from client_calls import DELETED, LISTED, OK, build, load, only, parts_of, run
 
-from emtui.client.em import HttpEM
+from emtui.client.em.backend import HttpEM
 from emtui.errors import ConfigProblem, Locked, NotFound
 from emtui.files.source import MemorySource
 from tests.wire_server import Asked, answer, em_on

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emtui.backend import CHUNK_BYTES
-from emtui.client.base64_json import MOST_METADATA_BYTES, Base64Json
-from emtui.client.downlink import disposition_name
-from emtui.client.em import HttpEM
+from emtui.client.em.backend import HttpEM
+from emtui.client.em.base64_json import MOST_METADATA_BYTES, Base64Json
+from emtui.client.em.downlink import disposition_name
 from emtui.errors import ContractViolation, Unreachable, VerificationFailed
 from tests.wire_server import Conversation, answer, em_on
 

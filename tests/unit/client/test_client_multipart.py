@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from emtui.backend import CHUNK_BYTES, MAX_UPLINK_BYTES
-from emtui.client.multipart import Multipart
+from emtui.client.em.multipart import Multipart
 from emtui.errors import BadRequest, Forbidden, LocalProblem
 from emtui.files.source import MemorySource
 from tests.wire_server import answer, em_on

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from emtui.client.address import Address
-from emtui.client.channel import Channel
-from emtui.client.sign_in import Credentials
-from emtui.client.token_store import Tokens, TokenStore
-from emtui.client.vitals import VitalsBook, expires_at
+from emtui.client.http.address import Address
+from emtui.client.http.channel import Channel
+from emtui.client.http.sign_in import Credentials
+from emtui.client.http.token_store import Tokens, TokenStore
+from emtui.client.http.vitals import VitalsBook, expires_at
 from emtui.errors import ConfigProblem, ContractViolation, EmtuiError, NotSignedIn, RemoteFailed, Unreachable
 from emtui.files.source import MemorySource
 from emtui.plain import Vitals

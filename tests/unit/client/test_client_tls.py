@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from emtui.client.address import Address
-from emtui.client.em import HttpEM
-from emtui.client.sign_in import Credentials
+from emtui.client.em.backend import HttpEM
+from emtui.client.http.address import Address
+from emtui.client.http.sign_in import Credentials
 from emtui.errors import ConfigProblem, Untrusted
 from emtui.models import PodSpec
 from tests.certificates import certificate

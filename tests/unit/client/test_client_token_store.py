@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from emtui.client import token_store
-from emtui.client.token_store import Tokens, TokenStore, keyring_password, system_keyring
+from emtui.client.http import token_store
+from emtui.client.http.token_store import Tokens, TokenStore, keyring_password, system_keyring
 from emtui.errors import LocalProblem
 
 KEY = "me@https://em.example.org"

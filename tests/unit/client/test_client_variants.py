@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from client_calls import DELETED, LOADED, OK, RAN, build, delete, load, only, run
 
-from emtui.client.em import HttpEM
+from emtui.client.em.backend import HttpEM
 from emtui.errors import BadRequest, BuildFailed, InvalidField, NotFound
 from tests.wire_server import Asked, answer, em_on
 

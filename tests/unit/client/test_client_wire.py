@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from client_calls import DELETED, LISTED, OK, RAN, UPLINKED, build, delete, load, parts_of, run
 
-from emtui.client.address import Address
-from emtui.client.em import HttpEM
+from emtui.client.em.backend import HttpEM
+from emtui.client.http.address import Address
 from emtui.errors import BadRequest, NotFound
 from emtui.files.source import MemorySource
 from emtui.models import PodSpec

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from emtui.backend import GridNode
-from emtui.client.address import Address
-from emtui.client.channel import Channel
-from emtui.client.grid_calls import NotServed
-from emtui.client.grid_http import HttpGrid
-from emtui.client.grid_socket import SocketIOGrid
+from emtui.client.grid.calls import NotServed
+from emtui.client.grid.over_http import HttpGrid
+from emtui.client.grid.over_socketio import SocketIOGrid
+from emtui.client.http.address import Address
+from emtui.client.http.channel import Channel
 from emtui.errors import (
     BadRequest,
     Conflict,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emtui.client.grid_form import ModelForm, boundary_of, model_in_form
+from emtui.client.grid.form import ModelForm, boundary_of, model_in_form
 from emtui.errors import ContractViolation, LocalProblem
 from emtui.files import MemorySource
 

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
-from emtui.client.address import Address
-from emtui.client.answers import problem_of
-from emtui.client.limits import Limits
-from emtui.client.sign_in import Credentials, SignIn
-from emtui.client.transport import Answer, Request, Transport
-from emtui.client.vitals import VitalsBook, ignore
+from emtui.client.http.address import Address
+from emtui.client.http.answers import problem_of
+from emtui.client.http.limits import Limits
+from emtui.client.http.sign_in import Credentials, SignIn
+from emtui.client.http.transport import Answer, Request, Transport
+from emtui.client.http.vitals import VitalsBook, ignore
 from emtui.errors import EmtuiError
 from emtui.plain import Vitals
 

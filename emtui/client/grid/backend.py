@@ -8,16 +8,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from emtui.backend import Download, GridNode, Source
-from emtui.client.address import Address
-from emtui.client.channel import Channel
-from emtui.client.grid_calls import NotServed
-from emtui.client.grid_connection import TooLarge, Waits, ignore
-from emtui.client.grid_handshake import NoSocketIO
-from emtui.client.grid_http import HttpGrid
-from emtui.client.grid_socket import SocketIOGrid
-from emtui.client.limits import Limits
-from emtui.client.sign_in import Credentials
-from emtui.client.vitals import ignore as ignore_vitals
+from emtui.client.grid.calls import NotServed
+from emtui.client.grid.connection import TooLarge, Waits, ignore
+from emtui.client.grid.handshake import NoSocketIO
+from emtui.client.grid.over_http import HttpGrid
+from emtui.client.grid.over_socketio import SocketIOGrid
+from emtui.client.http.address import Address
+from emtui.client.http.channel import Channel
+from emtui.client.http.limits import Limits
+from emtui.client.http.sign_in import Credentials
+from emtui.client.http.vitals import ignore as ignore_vitals
 from emtui.errors import (
     EmtuiError,
     Forbidden,

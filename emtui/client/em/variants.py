@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from emtui.client.dialects import Call, Encoding, Route
+from emtui.client.em.dialects import Call, Encoding, Route
 from emtui.errors import BuildFailed, InvalidField, LoadFailed
 
 _NOT_SERVED = (404, 405)

@@ -8,9 +8,9 @@ from contextlib import aclosing, asynccontextmanager
 from urllib.parse import unquote_to_bytes
 
 from emtui.backend import CHUNK_BYTES, Download
-from emtui.client.answers import refuse_other_kinds
-from emtui.client.base64_json import Base64Json
-from emtui.client.transport import Answer
+from emtui.client.em.base64_json import Base64Json
+from emtui.client.http.answers import refuse_other_kinds
+from emtui.client.http.transport import Answer
 from emtui.errors import Unreachable, VerificationFailed
 from emtui.threads import in_thread
 

@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 
 import httpcore
 
-from emtui.client.address import Address
-from emtui.client.tls import untrusted
+from emtui.client.http.address import Address
+from emtui.client.http.tls import untrusted
 from emtui.errors import EmtuiError, Unreachable, Untrusted
 from emtui.text import safe_str
 

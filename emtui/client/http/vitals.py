@@ -16,8 +16,8 @@ from emtui.plain import Vitals
 
 # A Date has whole seconds: on average it is half a second behind.
 _DATE_LAG_S = 0.5
-# Less than a Date can tell.
-_SAME_CLOCK_S = 1.0
+# Less than a Date can tell: whole seconds, and servers that write the same one for a second or more.
+_SAME_CLOCK_S = 2.0
 # What two answers of one clock can differ by: whole seconds, and servers that renew their Date once a second.
 _NOISE_S = 2.5
 _SAMPLES = 9

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from emtui.client.failures import retry_after_s
-from emtui.client.transport import Answer
+from emtui.client.http.failures import retry_after_s
+from emtui.client.http.transport import Answer
 from emtui.errors import ContractViolation, EmtuiError, Unreachable
 from emtui.wire.deep_json import loads
 from emtui.wire.errors import error_from_wire, shown

@@ -9,16 +9,16 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, FailFast, TypeAdapter, ValidationError
 
 from emtui.backend import Download, LogSink, Source, no_files
-from emtui.client.address import Address
-from emtui.client.answers import body_of, json_of, parsed
-from emtui.client.calling import ApiName, Caller, check_size
-from emtui.client.channel import Channel
-from emtui.client.dialects import CallName
-from emtui.client.downlink import encoded_download, raw_download
-from emtui.client.limits import Limits
-from emtui.client.sign_in import Credentials
-from emtui.client.transport import Answer
-from emtui.client.vitals import ignore
+from emtui.client.em.calling import ApiName, Caller, check_size
+from emtui.client.em.dialects import CallName
+from emtui.client.em.downlink import encoded_download, raw_download
+from emtui.client.http.address import Address
+from emtui.client.http.answers import body_of, json_of, parsed
+from emtui.client.http.channel import Channel
+from emtui.client.http.limits import Limits
+from emtui.client.http.sign_in import Credentials
+from emtui.client.http.transport import Answer
+from emtui.client.http.vitals import ignore
 from emtui.errors import ContractViolation, InvalidField, LoggedFailure
 from emtui.models import NODES, Image, PodSpec, PodStatus, UplinkResult
 from emtui.paths import encode_name

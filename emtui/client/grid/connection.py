@@ -18,9 +18,9 @@ from typing import Any
 import socketio  # type: ignore[import-untyped]
 from socketio.exceptions import SocketIOError  # type: ignore[import-untyped]
 
-from emtui.client.channel import Channel
-from emtui.client.grid_handshake import NoSocketIO, connected, lost
-from emtui.client.tls import tls_context
+from emtui.client.grid.handshake import NoSocketIO, connected, lost
+from emtui.client.http.channel import Channel
+from emtui.client.http.tls import tls_context
 from emtui.errors import BadRequest, ContractViolation, EmtuiError, NotSignedIn, Unreachable
 from emtui.wire.grid import MAX_EVENT_BYTES, json_text
 from emtui.wire.grid_packets import UNREADABLE

@@ -8,15 +8,15 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from emtui.backend import Download, Source
-from emtui.client.answers import is_success, json_of, problem_body
-from emtui.client.bodies import Body, json_body
-from emtui.client.channel import Channel
-from emtui.client.failures import retry_after_s
-from emtui.client.grid_calls import GridCalls, NotServed, message_of, model_data, read_body
-from emtui.client.grid_form import ModelForm, model_in_form
-from emtui.client.grid_socket import whole
-from emtui.client.limits import Wait
-from emtui.client.transport import Answer, Request
+from emtui.client.grid.calls import GridCalls, NotServed, message_of, model_data, read_body
+from emtui.client.grid.form import ModelForm, model_in_form
+from emtui.client.grid.over_socketio import whole
+from emtui.client.http.answers import is_success, json_of, problem_body
+from emtui.client.http.bodies import Body, json_body
+from emtui.client.http.channel import Channel
+from emtui.client.http.failures import retry_after_s
+from emtui.client.http.limits import Wait
+from emtui.client.http.transport import Answer, Request
 from emtui.errors import ContractViolation
 from emtui.files import MemorySource
 from emtui.plain import EndpointInfo

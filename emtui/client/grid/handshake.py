@@ -18,8 +18,8 @@ import socketio  # type: ignore[import-untyped]
 from socketio.exceptions import SocketIOError  # type: ignore[import-untyped]
 
 from emtui import __version__
-from emtui.client.address import Address
-from emtui.client.failures import failure
+from emtui.client.http.address import Address
+from emtui.client.http.failures import failure
 from emtui.errors import EmtuiError, NotSignedIn, Unreachable, Untrusted
 from emtui.text import safe_str
 from emtui.wire.grid import SIZES_HEADER

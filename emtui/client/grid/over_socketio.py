@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from emtui.backend import Download, Source, changed
-from emtui.client.channel import Channel
-from emtui.client.grid_calls import GridCalls, message_of, model_data, read_body
-from emtui.client.grid_connection import Connection, TooLarge, Waits, ignore
+from emtui.client.grid.calls import GridCalls, message_of, model_data, read_body
+from emtui.client.grid.connection import Connection, TooLarge, Waits, ignore
+from emtui.client.http.channel import Channel
 from emtui.errors import NotSignedIn
 from emtui.files import MemorySource
 from emtui.plain import EndpointInfo

@@ -5,14 +5,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Literal
 
 from emtui.backend import Source, too_large
-from emtui.client.answers import is_success, json_of, problem_body
-from emtui.client.bodies import Body, encoded, form_body, json_body
-from emtui.client.channel import Channel
-from emtui.client.dialects import DIALECTS, Call, CallName, Dialect
-from emtui.client.failures import retry_after_s
-from emtui.client.multipart import Multipart
-from emtui.client.transport import Answer, Request
-from emtui.client.variants import Variant, following, is_not_served, misses
+from emtui.client.em.dialects import DIALECTS, Call, CallName, Dialect
+from emtui.client.em.multipart import Multipart
+from emtui.client.em.variants import Variant, following, is_not_served, misses
+from emtui.client.http.answers import is_success, json_of, problem_body
+from emtui.client.http.bodies import Body, encoded, form_body, json_body
+from emtui.client.http.channel import Channel
+from emtui.client.http.failures import retry_after_s
+from emtui.client.http.transport import Answer, Request
 from emtui.errors import BadRequest, ConfigProblem, ContractViolation, EmtuiError
 from emtui.wire.errors import error_from_wire, shown
 

@@ -15,13 +15,13 @@ import httpcore
 import httpx
 
 from emtui import __version__
-from emtui.client.address import Address
-from emtui.client.bodies import Body
-from emtui.client.failures import failure
-from emtui.client.limits import Limits, Wait
-from emtui.client.pace import Pace
-from emtui.client.pool import PoolTransport
-from emtui.client.tls import tls_context
+from emtui.client.http.address import Address
+from emtui.client.http.bodies import Body
+from emtui.client.http.failures import failure
+from emtui.client.http.limits import Limits, Wait
+from emtui.client.http.pace import Pace
+from emtui.client.http.pool import PoolTransport
+from emtui.client.http.tls import tls_context
 from emtui.errors import ContractViolation, EmtuiError, Unreachable, Untrusted
 from emtui.text import safe_str
 

@@ -1,4 +1,4 @@
-"""httpx on a pool of connections that listen while they send (`emtui.client.early`)."""
+"""httpx on a pool of connections that listen while they send (`emtui.client.http.early`)."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from typing import Self
 import httpcore
 import httpx
 
-from emtui.client.early import ListeningBackend
+from emtui.client.http.early import ListeningBackend
 
 _KEEP_ALIVE_S = 30.0
 _MOST_CONNECTIONS = 8

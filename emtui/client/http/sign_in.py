@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from emtui.client.answers import is_success, json_of, problem_of
-from emtui.client.bodies import form_body, json_body
-from emtui.client.token_store import Tokens, TokenStore
-from emtui.client.transport import Request, Transport
-from emtui.client.vitals import VitalsBook
+from emtui.client.http.answers import is_success, json_of, problem_of
+from emtui.client.http.bodies import form_body, json_body
+from emtui.client.http.token_store import Tokens, TokenStore
+from emtui.client.http.transport import Request, Transport
+from emtui.client.http.vitals import VitalsBook
 from emtui.errors import ConfigProblem, ContractViolation, EmtuiError, NotSignedIn, Untrusted
 
 SIGN_IN_PATH = "/auth/"

@@ -1,0 +1,1 @@
+"""The EM over HTTP: its dialects as data, forms that stream, downlinks that are decoded as they arrive."""

@@ -1,0 +1,1 @@
+"""The Grid Node over Socket.IO and HTTP."""

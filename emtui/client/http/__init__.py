@@ -1,0 +1,1 @@
+"""HTTP, signed and bounded: addresses, connections, answers, sign-in. Nothing here knows the EM or a Grid Node."""
