@@ -75,3 +75,29 @@ def _decoded(part: str) -> str:
 def join_path(*parts: str) -> str:
     """Parts of a relative path with `/` between them, empty ones left out."""
     return "/".join(part for part in parts if part)
+
+
+class BaseNames:
+    """The names of the files of one uplink, in their order: each of them a base name, and each only once."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+        self._seen: set[str] = set()
+
+    def add(self, name: str) -> None:
+        """The next one.
+
+        Raises:
+            BadRequest: a name that is none, that stands for no bytes, or that came before.
+            Forbidden: a path, or a name that leaves its folder.
+        """
+        if "/" in name:
+            raise Forbidden(f"a base name is needed, not a path: {name}", remedy="Put the folder into dest_path.")
+        if split_path(name, what="file name") != (name,):
+            raise BadRequest(f"not a name of a file: {name!r}", remedy="Rename it.")
+        if name in self._seen:
+            raise BadRequest(
+                f"two files of one uplink have the same name: {name}", remedy="Send them in two calls, or rename one."
+            )
+        self._seen.add(name)
+        self.all.append(name)

@@ -150,8 +150,8 @@ class HeaderBar(Widget):
                 parts.append(Part(f" {self._words(health)}", "text"))
                 # Both ends are often one server: what is true of both is said once.
                 vitals = self._vitals(health) if detail > 1 else []
-                parts += vitals if vitals != told else []
-                told = vitals
+                parts += [part for part in vitals if part not in told]
+                told += vitals
         return parts
 
     def _words(self, health: LinkHealth) -> str:

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from emtui.backend import LOCAL_UPLINK_LIMIT_BYTES, Source, changed, no_files, too_large
-from emtui.errors import BadRequest, Forbidden, LocalProblem
+from emtui.errors import LocalProblem
 from emtui.local.commit import batch_name, check_target, commit
 from emtui.local.handles import DirHandle
 from emtui.local.stopping import disk_errors
-from emtui.paths import split_path
+from emtui.paths import BaseNames, split_path
 from emtui.threads import in_thread
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def receive(
     if not files:
         raise no_files()
     parts = split_path(dest_path, what="dest_path")
-    names = _Names()
+    names = BaseNames()
     for source in files:
         names.add(source.name)
     if sum(source.size_bytes for source in files) > limit_bytes:
@@ -75,7 +75,7 @@ class Incoming:
         self._volume = volume
         self._batch = _Batch(staging)
         self._limit_bytes = limit_bytes
-        self._names = _Names()
+        self._names = BaseNames()
         self._fd: int | None = None
         self.total_bytes = 0
 
@@ -170,30 +170,6 @@ class _Batch:
             self._folder.close()
         with contextlib.suppress(OSError):  # what is left is removed at the next start
             self._staging.remove(self._name)
-
-
-class _Names:
-    """The names of one uplink, each checked and each once, in their order."""
-
-    def __init__(self) -> None:
-        self.all: list[str] = []
-        self._seen: set[str] = set()
-
-    def add(self, name: str) -> None:
-        _checked_name(name)
-        if name in self._seen:
-            raise BadRequest(
-                f"two files of one uplink have the same name: {name}", remedy="Send them in two calls, or rename one."
-            )
-        self._seen.add(name)
-        self.all.append(name)
-
-
-def _checked_name(name: str) -> None:
-    if "/" in name:
-        raise Forbidden(f"a base name is needed, not a path: {name}", remedy="Put the folder into dest_path.")
-    if split_path(name, what="file name") != (name,):
-        raise BadRequest(f"not a name of a file: {name!r}", remedy="Rename it.")
 
 
 async def _take(taken: Incoming, source: Source) -> None:

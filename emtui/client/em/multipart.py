@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from emtui.backend import Source, changed
-from emtui.errors import BadRequest, Forbidden, LocalProblem
-from emtui.paths import encode_name, split_path
+from emtui.errors import LocalProblem
+from emtui.paths import BaseNames, encode_name
 
 # Small files go together: a write for each would cost more than its bytes.
 _ENOUGH_BYTES = 1 << 16
@@ -67,18 +67,9 @@ class _Part:
 
 
 def _named(files: Sequence[Source]) -> list[tuple[str, Source]]:
-    seen: set[str] = set()
+    names = BaseNames()
     for source in files:
-        name = source.name
-        if "/" in name:
-            raise Forbidden(f"a base name is needed, not a path: {name}", remedy="Put the folder into dest_path.")
-        if split_path(name, what="file name") != (name,):
-            raise BadRequest(f"not a name of a file: {name!r}", remedy="Rename it.")
-        if name in seen:
-            raise BadRequest(
-                f"two files of one uplink have the same name: {name}", remedy="Send them in two calls, or rename one."
-            )
-        seen.add(name)
+        names.add(source.name)
     return [(source.name, source) for source in files]
 
 
