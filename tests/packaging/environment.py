@@ -24,11 +24,11 @@ def _wanted(requirements: Iterable[str], extras: Iterable[str]) -> list[Requirem
     ]
 
 
-def needed(requirements: Iterable[str]) -> list[Distribution]:
-    """The distributions that satisfy `requirements`, and what they need in turn."""
+def needed(requirements: Iterable[str], extras: Iterable[str] = ()) -> list[Distribution]:
+    """The distributions that satisfy `requirements`, those of `extras` too, and what they need in turn."""
     found: dict[str, Distribution] = {}
     done: set[tuple[str, frozenset[str]]] = set()
-    waiting = _wanted(requirements, ())
+    waiting = _wanted(requirements, extras)
     while waiting:
         requirement = waiting.pop()
         key = (canonicalize_name(requirement.name), frozenset(requirement.extras))
@@ -40,14 +40,14 @@ def needed(requirements: Iterable[str]) -> list[Distribution]:
     return list(found.values())
 
 
-def make(directory: Path, wheel: Path, requirements: Iterable[str]) -> Path:
-    """Make the environment with `wheel` installed in it. Returns its Python."""
+def make(directory: Path, wheel: Path, requirements: Iterable[str], extras: Iterable[str] = ()) -> Path:
+    """Make the environment with `wheel` and `extras` of it installed. Returns its Python."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory], check=True)
     python = directory / "bin/python"
     install = ["-m", "pip", "--python", str(python), "install", "--quiet", "--no-index", "--no-deps", str(wheel)]
     subprocess.run([sys.executable, *install], check=True)
     (packages,) = directory.glob("lib/python*/site-packages")
-    for package in needed(requirements):
+    for package in needed(requirements, extras):
         for top in {file.parts[0] for file in package.files or [] if file.parts[0] not in ("..", "__pycache__")}:
             if not (packages / top).exists():
                 (packages / top).symlink_to(Path(str(package.locate_file(top))))

@@ -36,11 +36,19 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def python(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with the wheel and what it declares to need."""
-    wheel = built[1]
+    return environment.make(tmp_path_factory.mktemp("empty") / "venv", built[1], _declared(built[1]))
+
+
+@pytest.fixture(scope="module")
+def serving_python(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the extra `serve`."""
+    return environment.make(tmp_path_factory.mktemp("extra") / "venv", built[1], _declared(built[1]), ["serve"])
+
+
+def _declared(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        headers = Parser().parsestr(archive.read(metadata).decode())
-    return environment.make(tmp_path_factory.mktemp("empty") / "venv", wheel, headers.get_all("Requires-Dist") or [])
+        return Parser().parsestr(archive.read(metadata).decode()).get_all("Requires-Dist") or []
 
 
 def _shipped_files() -> set[str]:
@@ -88,12 +96,35 @@ def test_the_console_opens_there(python: Path, tmp_path: Path) -> None:
         assert terminal.left_behind() == []
 
 
-def test_every_module_can_be_imported_there(python: Path, tmp_path: Path) -> None:
+def _import_all(python: Path, folder: Path, *, but: str = "nothing") -> None:
     modules = sorted(
         name.removesuffix(".py").replace(os.sep, ".").removesuffix(".__init__")
         for name in _shipped_files()
-        if name.endswith(".py") and not name.endswith("__main__.py")
+        if name.endswith(".py") and not name.endswith("__main__.py") and not name.startswith(but)
     )
     program = f"import importlib\nfor name in {modules!r}:\n    importlib.import_module(name)\n"
-    done = subprocess.run([python, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run([python, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_module_can_be_imported_there(python: Path, tmp_path: Path) -> None:
+    _import_all(python, tmp_path, but="emtui/server")
+
+
+def test_serving_without_its_extra_says_what_is_missing(python: Path, tmp_path: Path) -> None:
+    command = [python.with_name("emtui"), "serve", "--local", tmp_path / "ws"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "emtui serve needs the extra: pip install 'emtui[serve]'\n"
+    assert not (tmp_path / "ws").exists()
+
+
+def test_with_the_extra_it_serves(serving_python: Path, tmp_path: Path) -> None:
+    _import_all(serving_python, tmp_path)
+    command = [serving_python.with_name("emtui"), "serve", "--local", tmp_path / "ws", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.terminate()
+        assert process.wait(30) == 0
+    assert line.startswith("serving on http://127.0.0.1:")

@@ -1,0 +1,162 @@
+"""`emtui serve`: local mode as an EM and a Grid Node for others."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emtui.cli.exit_codes import Exit
+from emtui.errors import EmtuiError
+from emtui.text import safe_str
+
+if TYPE_CHECKING:
+    from emtui.server.run import Serving
+    from emtui.server.settings import Settings
+
+# What the extra `serve` brings, by the names that are imported.
+_PACKAGES = ("starlette", "uvicorn", "python_multipart", "jwt", "argon2", "socketio")
+
+_MAX_PORT = 65_535
+_MAX_ACCESS_MIN = 24 * 60
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `emtui serve` with its options. Returns its exit code."""
+    options = _parser().parse_args(arguments)
+    if not all(find_spec(name) is not None for name in _PACKAGES):
+        _say("emtui serve needs the extra: pip install 'emtui[serve]'")
+        return Exit.CONFIG
+    from emtui.server.run import serve
+
+    try:
+        settings = _settings(options)
+        if settings.is_insecure:
+            _say("emtui serve: --insecure: passwords and files travel in the open; use it in a network of your own")
+        asyncio.run(serve(settings, _started))
+    except EmtuiError as error:
+        _say(f"emtui serve: {safe_str(error.message)}. {safe_str(error.remedy)}".rstrip())
+        return Exit.CONFIG
+    return Exit.OK
+
+
+def _started(serving: "Serving") -> None:
+    for user, password in serving.made_passwords.items():
+        _say(f"emtui serve: the password of {user} is {password} (shown once; it is kept as a hash)")
+    sys.stdout.write(f"serving on {serving.url}\n")
+    sys.stdout.flush()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def _settings(options: argparse.Namespace) -> "Settings":
+    """What the options mean. Raises ConfigProblem."""
+    from emtui.profile import default_workspace
+    from emtui.server.passwords import read_password_file
+    from emtui.server.settings import DEFAULT_USER, Settings
+
+    usernames = tuple(dict.fromkeys(options.username or ()))
+    passwords: dict[str, str] = {}
+    password = os.environ.get("EMTUI_PASSWORD") or None
+    if options.password_file is not None:
+        passwords, for_all = read_password_file(options.password_file, usernames or (DEFAULT_USER,))
+        password = for_all or password
+    return Settings(
+        directory=options.local or default_workspace(),
+        host=options.host,
+        port=options.port,
+        usernames=tuple(dict.fromkeys((*usernames, *passwords))) or (DEFAULT_USER,),
+        passwords=passwords,
+        password=password,
+        engine=options.engine,
+        base_images=tuple(name.strip() for name in (options.base_images or "").split(",") if name.strip()),
+        has_grid_auth=options.grid_auth,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
+        is_insecure=options.insecure,
+        allowed_hosts=tuple(options.allow_host),
+        allowed_origins=tuple(options.allow_origin),
+        access_s=options.access_minutes * 60,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="emtui serve",
+        description="Serve local mode to others: the EM over HTTP, the Grid Node over Socket.IO and HTTP, on one port. "
+        "The API is described at /schema/ and /swagger/. SIGTERM or Ctrl+C ends it; pods go on.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--local", metavar="DIR", type=_path, help="the workspace to serve (default: the one in your data directory)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="the port to listen on, 0 for a free one (default: %(default)s)"
+    )
+    parser.add_argument("--engine", help="what runs the images: sandbox or simulated (default: the best that works)")
+    parser.add_argument("--base-images", metavar="NAME,NAME…", help="the base images on board")
+    parser.add_argument(
+        "--username",
+        metavar="NAME",
+        action="append",
+        help="a user; may be given again (default: client1). Users of earlier starts stay. The first one ever has DIR "
+        "itself, each other one DIR/users/NAME",
+    )
+    parser.add_argument(
+        "--password-file",
+        metavar="FILE",
+        type=_path,
+        help="a file of mode 0600: one password for all users, or name:password in each line (otherwise "
+        "EMTUI_PASSWORD, or the one of an earlier start, or one is made and shown once)",
+    )
+    parser.add_argument("--grid-auth", action="store_true", help="ask for a token on the Grid Node too")
+    parser.add_argument("--tls-cert", metavar="FILE", type=_path, help="the certificate, PEM")
+    parser.add_argument("--tls-key", metavar="FILE", type=_path, help="its key, PEM, without a passphrase")
+    parser.add_argument("--insecure", action="store_true", help="allow plain http on an address that others reach")
+    parser.add_argument(
+        "--allow-host", metavar="NAME", action="append", default=[], help="a name that this server is reached by"
+    )
+    parser.add_argument(
+        "--allow-origin",
+        metavar="ORIGIN",
+        action="append",
+        default=[],
+        help="an origin whose pages may use this server: https://host[:port]",
+    )
+    parser.add_argument(
+        "--access-minutes",
+        metavar="N",
+        type=_minutes,
+        default=15.0,
+        help="how long an access token is good (default: %(default)g)",
+    )
+    return parser
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name is no path")
+    return Path(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= _MAX_PORT):
+        raise argparse.ArgumentTypeError(f"a number from 0 to {_MAX_PORT} is needed, not {text!r}")
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes <= _MAX_ACCESS_MIN:
+        raise argparse.ArgumentTypeError(f"minutes, more than 0 and at most {_MAX_ACCESS_MIN}, are needed")
+    return minutes
