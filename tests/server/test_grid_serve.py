@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from emtui.client.http.address import Address
-from emtui.client.http.channel import Channel
 from emtui.client.grid.backend import RemoteGrid
 from emtui.client.grid.over_socketio import SocketIOGrid
+from emtui.client.http.address import Address
+from emtui.client.http.channel import Channel
 from emtui.client.http.sign_in import Credentials
 from emtui.errors import NotSignedIn, Untrusted
 from emtui.files import MemorySource
