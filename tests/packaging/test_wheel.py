@@ -112,7 +112,7 @@ def test_every_module_can_be_imported_there(python: Path, tmp_path: Path) -> Non
 
 
 def test_serving_without_its_extra_says_what_is_missing(python: Path, tmp_path: Path) -> None:
-    command = [python.with_name("emtui"), "serve", "--local", tmp_path / "ws"]
+    command = [str(python.with_name("emtui")), "serve", "--local", str(tmp_path / "ws")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == "emtui serve needs the extra: pip install 'emtui[serve]'\n"
@@ -121,7 +121,7 @@ def test_serving_without_its_extra_says_what_is_missing(python: Path, tmp_path: 
 
 def test_with_the_extra_it_serves(serving_python: Path, tmp_path: Path) -> None:
     _import_all(serving_python, tmp_path)
-    command = [serving_python.with_name("emtui"), "serve", "--local", tmp_path / "ws", "--port", "0"]
+    command = [str(serving_python.with_name("emtui")), "serve", "--local", str(tmp_path / "ws"), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
