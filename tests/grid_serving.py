@@ -15,8 +15,8 @@ from starlette.requests import Request
 from emtui.errors import NotSignedIn
 from emtui.local.grid import LocalGrid
 from emtui.local.workspace import Workspace
-from emtui.server.grid_http import grid_router
-from emtui.server.grid_socket import socket_server
+from emtui.server.grid.over_http import grid_router
+from emtui.server.grid.over_socketio import socket_server
 
 DEADLINE_S = 20
 

@@ -58,8 +58,8 @@ def _say(line: str) -> None:
 def _settings(options: argparse.Namespace) -> "Settings":
     """What the options mean. Raises ConfigProblem."""
     from emtui.profile import default_workspace
-    from emtui.server.passwords import read_password_file
     from emtui.server.settings import DEFAULT_USER, Settings
+    from emtui.server.users.passwords import read_password_file
 
     usernames = tuple(dict.fromkeys(options.username or ()))
     passwords: dict[str, str] = {}

@@ -12,19 +12,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from emtui.errors import EmtuiError, NotFound, NotSignedIn
 from emtui.local.grid import LocalGrid
 from emtui.local.opening import LocalEnds
-from emtui.server.accounts import Accounts
-from emtui.server.answers import Answer, refused
-from emtui.server.call import Call, note_of
-from emtui.server.edges import AccessLog, Rest, Unexpected
-from emtui.server.em_calls import ROUTES, EMCalls
-from emtui.server.gate import Gate
-from emtui.server.grid_http import grid_router
-from emtui.server.grid_socket import socket_server
-from emtui.server.pages import Pages
+from emtui.server.description.pages import Pages
+from emtui.server.em.calls import ROUTES, EMCalls
+from emtui.server.em.turn import Turn
+from emtui.server.grid.over_http import grid_router
+from emtui.server.grid.over_socketio import socket_server
+from emtui.server.http.answers import Answer, refused
+from emtui.server.http.call import Call, note_of
+from emtui.server.http.edges import AccessLog, Rest, Unexpected
+from emtui.server.http.gate import Gate
 from emtui.server.settings import Settings
-from emtui.server.sign_in import SignIn
-from emtui.server.tokens import Tokens
-from emtui.server.turn import Turn
+from emtui.server.users.accounts import Accounts
+from emtui.server.users.sign_in import SignIn
+from emtui.server.users.tokens import Tokens
 
 Handler = Callable[[Call], Awaitable[Answer | None]]
 

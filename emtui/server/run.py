@@ -12,12 +12,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from emtui.local.opening import LocalEnds, open_ends, open_workspace
-from emtui.server.accounts import Accounts
 from emtui.server.app import application
-from emtui.server.listening import check_tls, listening_socket, url_of
-from emtui.server.log import Log
-from emtui.server.protocol import MAX_HEAD_BYTES, protocol_class
+from emtui.server.http.listening import check_tls, listening_socket, url_of
+from emtui.server.http.log import Log
+from emtui.server.http.protocol import MAX_HEAD_BYTES, protocol_class
 from emtui.server.settings import Settings
+from emtui.server.users.accounts import Accounts
 from emtui.threads import in_thread
 
 _MAX_WEBSOCKET_BYTES = 4 << 20

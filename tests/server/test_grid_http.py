@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from emtui.files import MemorySource
-from emtui.server import grid_form
+from emtui.server.grid import form as grid_form
 from tests.grid_serving import DEADLINE_S, Served, served_grid
 
 BYTES = bytes(range(256)) * 3

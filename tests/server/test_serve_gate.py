@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from emtui.errors import NotSignedIn
-from emtui.server.tokens import Tokens
+from emtui.server.users.tokens import Tokens
 from tests.serving import PASSWORD, Server, served, served_here
 
 

@@ -13,13 +13,13 @@ from starlette.types import Receive, Scope, Send
 from emtui.__main__ import main
 from emtui.cli import serve as command
 from emtui.errors import ConfigProblem, WorkspaceProblem
-from emtui.server import pages
-from emtui.server.accounts import Accounts
-from emtui.server.edges import Unexpected
-from emtui.server.listening import check_tls, listening_socket, url_of
-from emtui.server.log import Log
-from emtui.server.passwords import made_password, read_password_file
+from emtui.server.description import pages
+from emtui.server.http.edges import Unexpected
+from emtui.server.http.listening import check_tls, listening_socket, url_of
+from emtui.server.http.log import Log
 from emtui.server.settings import Settings
+from emtui.server.users.accounts import Accounts
+from emtui.server.users.passwords import made_password, read_password_file
 
 
 def private(path: Path, content: bytes) -> Path:
@@ -205,7 +205,7 @@ async def test_what_nobody_expected_is_told_to_the_log_and_not_to_the_client(
 
 
 def test_lines_that_nobody_reads_are_dropped_and_never_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emtui.server.log._LAST_LINES_S", 0.1)
+    monkeypatch.setattr("emtui.server.http.log._LAST_LINES_S", 0.1)
     reading, writing = os.pipe()
     stream = open(writing, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - a descriptor, closed below
     began = time.monotonic()

@@ -13,9 +13,9 @@ from typing import Any
 from emtui.backend import CHUNK_BYTES, LOCAL_UPLINK_LIMIT_BYTES
 from emtui.errors import BadRequest, InvalidField
 from emtui.local.grid_incoming import IncomingModel
-from emtui.server.call import Call
-from emtui.server.forms import FormReader, PartBegins, PartData
-from emtui.server.grid_answers import ServeFields, serve_fields
+from emtui.server.grid.answers import ServeFields, serve_fields
+from emtui.server.http.call import Call
+from emtui.server.http.forms import FormReader, PartBegins, PartData
 from emtui.threads import in_thread
 from emtui.wire.grid import MODEL_ENCODING, check_encoding, foreign_text
 

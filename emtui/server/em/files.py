@@ -11,10 +11,10 @@ from emtui.errors import BadRequest, EmtuiError
 from emtui.local.em import LocalEM
 from emtui.local.uplink import Incoming
 from emtui.plain import Listing
-from emtui.server.answers import JSON_TYPE, Answer, ok, send_stream, send_whole
-from emtui.server.call import Call
-from emtui.server.fields import Fields
-from emtui.server.forms import Event, FormReader, PartBegins, PartData, is_form
+from emtui.server.http.answers import JSON_TYPE, Answer, ok, send_stream, send_whole
+from emtui.server.http.call import BrokenOff, Call
+from emtui.server.http.fields import Fields
+from emtui.server.http.forms import Event, FormReader, PartBegins, PartData, is_form
 from emtui.threads import in_thread
 from emtui.wire.errors import error_to_wire
 from emtui.wire.listing import listing_json
@@ -22,10 +22,6 @@ from emtui.wire.listing import listing_json
 _WRITE_BYTES = 1 << 20
 _LIST_PIECE_BYTES = 1 << 18
 _MOST_FIELD_BYTES = 1 << 16
-
-
-class BrokenOff(Exception):
-    """An answer that had begun cannot be ended: the connection is closed, so that nobody takes it for whole."""
 
 
 class _UplinkForm:

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.types import Send
 
 from emtui.errors import EmtuiError, NotSignedIn, RemoteFailed
-from emtui.server.call import Stalled
+from emtui.server.http.call import Stalled
 from emtui.wire.errors import error_to_wire
 
 Header = tuple[bytes, bytes]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from emtui.server.schema_parts import (
+from emtui.server.description.parts import (
     FAILED,
     FORM,
     JSON,

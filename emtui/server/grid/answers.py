@@ -13,7 +13,7 @@ from typing import Any
 from emtui.errors import EmtuiError, InvalidField, NotSignedIn, RemoteFailed
 from emtui.files import MemorySource
 from emtui.local.grid import LocalGrid
-from emtui.server.call import ClientGone
+from emtui.server.http.call import ClientGone
 from emtui.wire.deep_json import loads
 from emtui.wire.grid import (
     MODEL_ENCODING,

@@ -3,9 +3,9 @@
 from typing import Any
 
 from emtui import __version__
-from emtui.server.schema_em import em_paths
-from emtui.server.schema_grid import grid_paths
-from emtui.server.schema_parts import COMPONENTS
+from emtui.server.description.em import em_paths
+from emtui.server.description.grid import grid_paths
+from emtui.server.description.parts import COMPONENTS
 
 _DESCRIPTION = """The Engineering Model (EM) of Clustergate-2 and a Grid Node, on somebody's own machine.
 

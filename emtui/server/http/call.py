@@ -28,6 +28,10 @@ class ClientGone(Exception):
     """The client has closed the connection; nobody waits for an answer."""
 
 
+class BrokenOff(Exception):
+    """An answer that had begun cannot be ended: the connection is closed, so that nobody takes it for whole."""
+
+
 class Stalled(Exception):
     """The client gives or takes nothing any more."""
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from emtui.server.em_calls import ROUTES
-from emtui.server.schema_parts import (
+from emtui.server.description.parts import (
     BAD_REQUEST,
     FAILED,
     LOCKED,
@@ -22,6 +21,7 @@ from emtui.server.schema_parts import (
     error,
     fields,
 )
+from emtui.server.em.calls import ROUTES
 
 _WITH_DATA: Schema = {"type": "object", "required": ["message", "data"]}
 

@@ -17,8 +17,8 @@ from socketio.exceptions import ConnectionRefusedError as Refused  # type: ignor
 
 from emtui.errors import BadRequest
 from emtui.local.grid import LocalGrid
-from emtui.server import grid_answers as answers
-from emtui.server.grid_answers import Answer, answered
+from emtui.server.grid import answers
+from emtui.server.grid.answers import Answer, answered
 from emtui.wire.grid import MAX_EVENT_BYTES, MODEL_ENCODING, NOT_SIGNED_IN, SIZES_HEADER, text_of_model
 from emtui.wire.grid_packets import GridPacket
 

@@ -17,12 +17,12 @@ from starlette.types import Receive, Scope, Send
 from emtui.backend import Download
 from emtui.errors import BadRequest, NotSignedIn
 from emtui.local.grid import LocalGrid
-from emtui.server import grid_answers as answers
-from emtui.server.answers import JSON_TYPE, Header, send_stream, send_whole
-from emtui.server.call import Call, ClientGone, Stalled, parsed_query
-from emtui.server.forms import is_form
-from emtui.server.grid_answers import Answer, answered
-from emtui.server.grid_form import ServeForm, TooLarge, form_fields
+from emtui.server.grid import answers
+from emtui.server.grid.answers import Answer, answered
+from emtui.server.grid.form import ServeForm, TooLarge, form_fields
+from emtui.server.http.answers import JSON_TYPE, Header, send_stream, send_whole
+from emtui.server.http.call import Call, ClientGone, Stalled, parsed_query
+from emtui.server.http.forms import is_form
 from emtui.server.settings import Patience
 from emtui.wire.grid import MODEL_BYTES_HEADER, MODEL_ENCODING, SIZES_HEADER, unquote_id
 

@@ -3,20 +3,15 @@
 Missing, empty and null are the same: not given (wire contract).
 """
 
-import contextlib
-import re
 from collections.abc import Mapping
-from datetime import datetime
 
 from emtui.errors import EmtuiError, InvalidField
-from emtui.models import PodSpec, without_empty
-from emtui.server.call import Call, json_fields, parsed_query
-from emtui.server.forms import FormReader, PartBegins, PartData, is_form
+from emtui.models import without_empty
+from emtui.server.http.call import Call, json_fields, parsed_query
+from emtui.server.http.forms import FormReader, PartBegins, PartData, is_form
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-
-_NUMBER = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 class UnsupportedMediaType(EmtuiError):
@@ -94,47 +89,3 @@ def _form_fields(content_type: str, body: bytes) -> dict[str, str]:
             fields[name] += event.data
     reader.finish()
     return {name: value.decode("utf-8", "surrogateescape") for name, value in fields.items()}
-
-
-def pod_spec(fields: Fields) -> PodSpec:
-    """What a run asks for (EM API §8). Whether the image, the node and the times are acceptable is the EM's to say.
-
-    Raises:
-        InvalidField: `max_duration` is no number, or `scheduled_time` no time with a zone.
-    """
-    return PodSpec(
-        docker_image=fields.text("docker_image", "image", "image_name"),
-        max_duration=_minutes(fields.value("max_duration")),
-        node=fields.needed("node"),
-        scheduled_time=_moment(fields.text("scheduled_time")),
-        command=fields.text("command"),
-    )
-
-
-def _minutes(value: object) -> float:
-    remedy = "Give the minutes after which the pod is stopped."
-    if value is None:
-        raise InvalidField("max_duration", "This field is required.", remedy=remedy)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number or (isinstance(value, str) and _NUMBER.fullmatch(value)):
-        with contextlib.suppress(OverflowError):
-            return float(value)  # type: ignore[arg-type]  # is_number says what it is
-    raise InvalidField("max_duration", "a number is needed", remedy=remedy)
-
-
-def _moment(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidField(
-            "scheduled_time",
-            "not a time that exists",
-            remedy="Write ISO 8601 with a zone: 2025-05-22T12:10:00+02:00.",
-        ) from None
-    if moment.tzinfo is None:
-        raise InvalidField(
-            "scheduled_time", "without a zone", remedy="Write Z for UTC or the offset: 2025-05-22T12:10:00+02:00."
-        )
-    return moment

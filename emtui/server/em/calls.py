@@ -6,12 +6,13 @@ from typing import Literal
 
 from emtui.local.em import LocalEM
 from emtui.local.opening import LocalEnds
-from emtui.server.answers import Answer, Header, ok
-from emtui.server.call import Call, note_of
-from emtui.server.em_files import delete, send_downlink, send_listing, uplink
-from emtui.server.fields import Fields, pod_spec, read_fields
-from emtui.server.tokens import Tokens
-from emtui.server.turn import Turn
+from emtui.server.em.files import delete, send_downlink, send_listing, uplink
+from emtui.server.em.pod_spec import pod_spec
+from emtui.server.em.turn import Turn
+from emtui.server.http.answers import Answer, Header, ok
+from emtui.server.http.call import Call, note_of
+from emtui.server.http.fields import Fields, read_fields
+from emtui.server.users.tokens import Tokens
 
 Method = Literal["GET", "POST"]
 

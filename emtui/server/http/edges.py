@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emtui.server.answers import CLOSE, failed, timed_out
-from emtui.server.call import ClientGone, Stalled, header, note_of
-from emtui.server.em_files import BrokenOff
+from emtui.server.http.answers import CLOSE, failed, timed_out
+from emtui.server.http.call import BrokenOff, ClientGone, Stalled, header, note_of
 from emtui.text import safe_str, timestamp
 
 _LOG = logging.getLogger("emtui.server")

@@ -16,7 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from emtui.errors import WorkspaceProblem
 from emtui.local.em import check_user
-from emtui.server.passwords import made_password
+from emtui.server.users.passwords import made_password
 from emtui.sqlite import Database
 
 _MIGRATIONS = (

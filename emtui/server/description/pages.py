@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from emtui.server.answers import Answer, Header, send_whole
-from emtui.server.call import Call
-from emtui.server.schema import document
+from emtui.server.description.document import document
+from emtui.server.http.answers import Answer, Header, send_whole
+from emtui.server.http.call import Call
 from emtui.threads import in_thread
 
 Handler = Callable[[Call], Awaitable[Answer | None]]

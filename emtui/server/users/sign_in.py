@@ -3,11 +3,11 @@
 import asyncio
 
 from emtui.errors import EmtuiError, NotSignedIn
-from emtui.server.accounts import Accounts
-from emtui.server.answers import Answer
-from emtui.server.call import Call, note_of
-from emtui.server.fields import read_fields
-from emtui.server.tokens import Tokens
+from emtui.server.http.answers import Answer
+from emtui.server.http.call import Call, note_of
+from emtui.server.http.fields import read_fields
+from emtui.server.users.accounts import Accounts
+from emtui.server.users.tokens import Tokens
 from emtui.threads import in_thread
 
 WRONG = "No active account found with the given credentials"

@@ -1,0 +1,1 @@
+"""The server described: the OpenAPI document, and the page for people."""

@@ -1,0 +1,1 @@
+"""Who may use the server: accounts, passwords, tokens, sign-in."""
