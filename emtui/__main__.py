@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="emtui",
         description="The operator's console for DPhi Space's EM and for Grid Nodes. Without options it opens the "
         "local workspace: a whole EM and Grid Node in your data directory.",
+        epilog="emtui serve puts the local workspace on the wire for others: see emtui serve --help.",
         allow_abbrev=False,
     )
     parser.add_argument(
