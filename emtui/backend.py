@@ -70,12 +70,14 @@ class Download:
         chunks: at most `CHUNK_BYTES` each. When the last one has been read, size and SHA-256 have been checked
             against what the other side promised; `ContractViolation` is raised instead of the end if they differ.
         sha256: hex, lower case, as promised by the other side; empty where it promises none (a model), or last.
+        is_hashed: a SHA-256 is promised last, and checked by `chunks`.
     """
 
     name: str
     size_bytes: int | None
     chunks: AsyncIterator[bytes]
     sha256: str = ""
+    is_hashed: bool = False
 
 
 class EM(Protocol):

@@ -215,9 +215,8 @@ class Conductor:
 
     async def sign_in(self, username: str, password: str) -> None:
         """Sign in at the remote end, and ask it for everything. Raises EmtuiError."""
-        if self.session.ends.sign_in is not None:
-            await self.session.ends.sign_in(username, password)
-            self.refresh()
+        await self.session.sign_in(username, password)
+        self.refresh()
 
     def refresh(self) -> None:
         """Ask for everything at once."""

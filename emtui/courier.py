@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from emtui.errors import EmtuiError, Locked, NotSignedIn, RemoteFailed, Unreachable
+from emtui.errors import ContractViolation, EmtuiError, Locked, NotSignedIn, RemoteFailed, Unreachable
 from emtui.patience import Patience, ordinal
 from emtui.text import age
 from emtui.views import Stage
@@ -25,12 +25,14 @@ _REPORT_EVERY_S = 0.1
 # Weight of the newest measurement in the smoothed rate.
 _RATE_WEIGHT = 0.2
 _READ_TRIES = 3
+# A refusal comes at once; a transfer that has gone on for so long has been let in.
+_THROUGH_AFTER_S = 1.0
 
 
 class OutcomeUnknown(Exception):
-    """The request may have been executed, but no answer came."""
+    """The request may have been executed, but no answer came, or none that can be read."""
 
-    def __init__(self, cause: Unreachable) -> None:
+    def __init__(self, cause: EmtuiError) -> None:
         super().__init__(cause.message)
         self.cause = cause
 
@@ -56,6 +58,7 @@ class Courier:
         patience: how long to wait where the other side is busy or away.
         answered: takes the seconds of each answer.
         refused: takes each error by which a request was turned away or lost, before the next try.
+        got_through: called once a transfer is under way that is not turned away.
         signed_in: waits until somebody has signed in; None where nobody can, and a 401 ends the command.
     """
 
@@ -64,6 +67,7 @@ class Courier:
     patience: Patience = field(default_factory=Patience)
     answered: Callable[[float], None] = lambda _seconds: None
     refused: Callable[[EmtuiError], None] = lambda _error: None
+    got_through: Callable[[], None] = lambda: None
     signed_in: Callable[[], Awaitable[None]] | None = None
     busy_name: str = "CG2"
     log_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_TAIL_LINES))
@@ -73,6 +77,8 @@ class Courier:
     _rate: float = 0.0
     _reported_at: float = 0.0
     _reported_bytes: int = 0
+    _began: float = 0.0
+    _is_through: bool = False
 
     async def request(self, call: Callable[[], Awaitable[T]], *, changes: bool) -> T:
         """Send one request and give its answer; wait out 423 and an absent other side, visibly, without an end.
@@ -92,12 +98,19 @@ class Courier:
             await self.mark_sent()
             if tries > 1:
                 self.report(Report(stage=Stage.SENT, note=""))
-            began = time.monotonic()
+            began = self._began = time.monotonic()
+            self._is_through = False
             done_before = self._done
             before = self.has_sent_change
             self.has_sent_change = before or changes
             try:
                 answer = await call()
+            except ContractViolation as error:
+                self.refused(error)
+                if changes:
+                    # It was answered, so it was at work there; what the answer says nobody knows.
+                    raise OutcomeUnknown(error) from error
+                raise
             except (Locked, Unreachable, RemoteFailed, NotSignedIn) as error:
                 self.refused(error)
                 if isinstance(error, Unreachable) and error.may_have_run and changes:
@@ -142,6 +155,9 @@ class Courier:
         """`count` more bytes have gone by. Reported ten times a second at most."""
         self._done += count
         now = time.monotonic()
+        if not self._is_through and now - self._began > _THROUGH_AFTER_S:
+            self._is_through = True
+            self.got_through()
         elapsed = now - self._reported_at
         if elapsed < _REPORT_EVERY_S and self._done != self._total:
             return

@@ -186,3 +186,8 @@ class ConfigProblem(EmtuiError):
     """The configuration, an option or an environment variable is wrong."""
 
     code = "CONFIG"
+
+
+def fault(error: BaseException) -> EmtuiError:
+    """An error that nothing foresaw, as one that can be shown."""
+    return EmtuiError(f"{type(error).__name__}: {error}", remedy="A fault of emtui itself; please report this text.")

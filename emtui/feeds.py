@@ -32,8 +32,12 @@ POLL_S = 5.0
 ACTIVE_POD_POLL_S = 1.0
 """Seconds between two polls of a pod that waits or runs."""
 
-# A poll may take this share of the time at most.
-_LARGEST_SHARE = 0.02
+LARGEST_SHARE = 0.02
+"""A poll of a local end may take this share of the time at most: what it costs, this machine pays."""
+
+REMOTE_SHARE = 0.2
+"""The same for a remote end, where most of the time is the network's."""
+
 _LONGEST_INTERVAL_S = 120.0
 _PAST_PODS = 5
 
@@ -52,10 +56,13 @@ class Poller(Generic[T]):
         link: Link,
         call: Callable[[], Awaitable[T]],
         show: Callable[[Feed[T]], None],
+        *,
         interval_s: float = POLL_S,
+        share: float = LARGEST_SHARE,
     ) -> None:
         self.feed: Feed[T] = Feed()
         self.interval_s = interval_s
+        self._share = share
         self._key, self._link, self._call, self._show = key, link, call, show
         self.answered = asyncio.Event()
         self._now = asyncio.Event()
@@ -101,7 +108,7 @@ class Poller(Generic[T]):
                 failures = 0
                 # The one who is shown the value may change the interval because of it.
                 self._put(Feed(value, datetime.now(UTC), is_held=self.feed.is_held))
-                wait_s = min(_LONGEST_INTERVAL_S, max(self.interval_s, self._took_s / _LARGEST_SHARE))
+                wait_s = min(_LONGEST_INTERVAL_S, max(self.interval_s, self._took_s / self._share))
                 await self._pause(wait_s - (time.monotonic() - began))
 
     async def _timed(self) -> T:

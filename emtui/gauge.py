@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from emtui.commands import Endpoint
-from emtui.errors import EmtuiError, Locked
+from emtui.errors import (
+    ContractViolation,
+    EmtuiError,
+    Forbidden,
+    Locked,
+    NotSignedIn,
+    RemoteFailed,
+    Unreachable,
+    Untrusted,
+)
 from emtui.plain import Vitals
 from emtui.views import LinkHealth
 
@@ -25,15 +34,25 @@ class Gauge:
         """A request was answered, after `seconds`."""
         self._put(is_connected=True, error="", round_trip_s=seconds, last_answer_at=datetime.now(UTC), busy_since=None)
 
+    def got_through(self) -> None:
+        """A transfer is under way: it is no longer somebody else's turn."""
+        if self.health.busy_since is not None:
+            self._put(busy_since=None)
+
     def refused(self, error: EmtuiError) -> None:
-        """A request was turned away or lost. A refusal is an answer; 423 is told until something else is."""
-        if isinstance(error, Locked):
-            busy_since = time.monotonic() if self.health.busy_since is None else self.health.busy_since
-            self._put(is_connected=True, error="", last_answer_at=datetime.now(UTC), busy_since=busy_since)
-        elif error.status is None:
+        """A request was turned away, failed or lost. All but the last is an answer; 423 is told until another one."""
+        if isinstance(error, Unreachable | Untrusted):
             self._put(is_connected=False, error=error.message, busy_since=None)
-        else:
-            self._put(is_connected=True, error="", last_answer_at=datetime.now(UTC), busy_since=None)
+            return
+        vitals, busy_since, told = self.health.vitals, None, ""
+        if isinstance(error, NotSignedIn):
+            self._signed_in.clear()
+            vitals = replace(vitals, needs_sign_in=True)
+        elif isinstance(error, Locked):
+            busy_since = time.monotonic() if self.health.busy_since is None else self.health.busy_since
+        elif isinstance(error, RemoteFailed | ContractViolation | Forbidden) or error.status is None:
+            told = error.message
+        self._put(is_connected=True, error=told, vitals=vitals, last_answer_at=datetime.now(UTC), busy_since=busy_since)
 
     def note_vitals(self, vitals: Vitals) -> None:
         """What a remote end tells of itself has changed."""
@@ -42,6 +61,11 @@ class Gauge:
         else:
             self._signed_in.set()
         self._put(vitals=vitals)
+
+    def note_signed_in(self) -> None:
+        """Somebody has just signed in: what waits for it is tried again."""
+        self._signed_in.set()
+        self._put(vitals=replace(self.health.vitals, needs_sign_in=False))
 
     async def until_signed_in(self) -> None:
         """Wait until nobody has to sign in any more."""

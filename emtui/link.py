@@ -12,23 +12,21 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from emtui.commands import Command, Endpoint
 from emtui.courier import Courier, OutcomeUnknown, Report
-from emtui.errors import EmtuiError, LoggedFailure
+from emtui.errors import EmtuiError, LoggedFailure, fault
 from emtui.gauge import Gauge
+from emtui.inquiry import Ending, Inquiry, Question, Reconcile
 from emtui.journal import Entry, Journal
 from emtui.patience import Patience
 from emtui.views import CommandState, LinkHealth, Stage
 
 T = TypeVar("T")
 
-Verdict = Literal["done", "not done", "cannot tell"]
 Perform = Callable[[Command, Courier], Awaitable[str]]
 """Carries a command out and gives the note of its result."""
-Reconcile = Callable[[Command, datetime], Awaitable[tuple[Verdict, str]]]
-"""Finds out whether a command that was sent at a time has been executed, and says how it knows."""
 
 # Beyond this many finished commands the oldest are forgotten here; the journal has them.
 _MOST_STATES = 2_000
@@ -69,7 +67,6 @@ class Link:
         self.can_sign_in = False
         self._journal = journal
         self._perform = perform
-        self._reconcile = reconcile
         self._who, self._profile = who, profile
         self._patience = patience or Patience()
         self._jobs: deque[_Job] = deque()
@@ -80,6 +77,14 @@ class Link:
         self._worker: asyncio.Task[None] | None = None
         self._finished: dict[int, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.inquiry = Inquiry(
+            reconcile,
+            self._patience,
+            self.poll,
+            close=self._close,
+            is_unknown=self._is_unknown,
+            hindered=self._hindered,
+        )
 
     @property
     def health(self) -> LinkHealth:
@@ -176,6 +181,7 @@ class Link:
 
     async def aclose(self) -> None:
         """Stop working. A command at work is broken off and marked; what waits is marked as never sent."""
+        self.inquiry.begin_to_close()
         for job in list(self._jobs):
             self.cancel(job.id)
         if self._current is not None:
@@ -215,46 +221,30 @@ class Link:
             self._background(self._end(entry.id, Stage.UNKNOWN, error=why, remedy=_LOOK))
         else:
             self._background(
-                self._conclude(
-                    entry.id, entry.command, entry.sent_at or entry.asked_at, why, Stage.FAILED, in_turn=True
+                self.inquiry.conclude(
+                    Question(entry.id, entry.command, entry.sent_at or entry.asked_at, why, Stage.FAILED), in_turn=True
                 )
             )
 
     async def look_into(self, number: int, command: Command) -> None:
-        """Ask again whether an unknown command has been executed."""
+        """Ask again whether an unknown command has been executed; where that still cannot be told, nothing changes."""
         state = self.states[number]
-        await self._conclude(number, command, state.asked_at, state.error, Stage.FAILED, in_turn=True)
+        await self.inquiry.again(Question(number, command, state.asked_at, state.error, Stage.FAILED))
 
-    async def _conclude(
-        self, number: int, command: Command, sent_at: datetime, why: str, if_not_done: Stage, *, in_turn: bool
-    ) -> None:
-        """Find out how a command ended whose answer never came, and end it so.
+    def keep_looking(self, number: int, command: Command) -> None:
+        """Look into an unknown command, beside the queue and without an end, until the other side can be asked."""
+        state = self.states[number]
+        self.inquiry.look_beside(Question(number, command, state.asked_at, state.error, Stage.FAILED))
 
-        `in_turn` asks through the queue; the worker itself, which is the queue, asks directly.
-        """
+    def _is_unknown(self, number: int) -> bool:
+        return self.states[number].stage is Stage.UNKNOWN
 
-        async def ask() -> tuple[Verdict, str]:
-            return await self._reconcile(command, sent_at)
+    def _hindered(self, number: int, error: EmtuiError) -> None:
+        self.gauge.refused(error)
+        self._change(number, note=f"looks whether it was done: {error.message}")
 
-        try:
-            verdict, how = await (self.poll(f"reconcile-{number}", ask) if in_turn else ask())
-        except EmtuiError as error:
-            verdict, how = "cannot tell", error.message
-        except Exception as error:  # noqa: BLE001 - whatever it is, the command must come to its end
-            verdict, how = "cannot tell", _fault(error).message
-        if verdict == "done":
-            await self._end(number, Stage.COMPLETE, note=f"done: {how} ({why})")
-        elif verdict == "cannot tell":
-            await self._end(
-                number,
-                Stage.UNKNOWN,
-                error=f"not known whether it was done: {how} ({why})",
-                remedy=_LOOK,
-            )
-        elif if_not_done is Stage.CANCELLED:
-            await self._end(number, Stage.CANCELLED, note=f"cancelled: {how}")
-        else:
-            await self._end(number, if_not_done, error=f"not done: {how} ({why})", remedy="Do it again.")
+    async def _close(self, number: int, end: Ending) -> None:
+        await self._end(number, end.stage, note=end.note, error=end.error, remedy=end.remedy)
 
     # ------------------------------------------------------------------------------------------------ the work
 
@@ -281,7 +271,7 @@ class Link:
             future.cancel()
             raise
         except Exception as error:  # noqa: BLE001 - a poll that breaks must not take the queue along
-            problem = error if isinstance(error, EmtuiError) else _fault(error)
+            problem = error if isinstance(error, EmtuiError) else fault(error)
             if not future.done():
                 future.set_exception(problem)
                 future.exception()  # nobody may be left to hear it
@@ -310,6 +300,7 @@ class Link:
             self._patience,
             self.gauge.answered,
             self.gauge.refused,
+            self.gauge.got_through,
             self.gauge.until_signed_in if self.can_sign_in else None,
         )
         # In a task of its own: only that can be cancelled, never the way to the command's end.
@@ -320,7 +311,7 @@ class Link:
         if job.task.cancelled():
             if courier.has_sent_change:
                 # What was broken off may have been done all the same, and then the operator must know.
-                await self._conclude(number, command, sent_at, "it was cancelled", Stage.CANCELLED, in_turn=False)
+                await self.inquiry.conclude(Question(number, command, sent_at, "it was cancelled", Stage.CANCELLED))
             else:
                 await self._end(number, Stage.CANCELLED, note="cancelled, nothing was kept")
             return
@@ -328,9 +319,9 @@ class Link:
         if error is None:
             await self._end(number, Stage.COMPLETE, note=job.task.result())
         elif isinstance(error, OutcomeUnknown):
-            await self._conclude(number, command, sent_at, str(error), Stage.FAILED, in_turn=False)
+            await self.inquiry.conclude(Question(number, command, sent_at, str(error), Stage.FAILED))
         else:
-            problem = error if isinstance(error, EmtuiError) else _fault(error)
+            problem = error if isinstance(error, EmtuiError) else fault(error)
             tail = problem.log_tail if isinstance(problem, LoggedFailure) else tuple(courier.log_lines)
             await self._end(number, Stage.FAILED, error=problem.message, remedy=problem.remedy, log_tail=tail)
 
@@ -388,8 +379,3 @@ class Link:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _fault(error: BaseException) -> EmtuiError:
-    """An error that nothing foresaw, as one that can be shown."""
-    return EmtuiError(f"{type(error).__name__}: {error}", remedy="A fault of emtui itself; please report this text.")

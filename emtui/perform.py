@@ -7,7 +7,7 @@ and gives the note that stands in Activity.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial, singledispatch
 from pathlib import Path
@@ -86,7 +86,10 @@ async def _uplink(command: Uplink, backends: Backends, courier: Courier) -> str:
         await courier.request(_bind(backends.em.uplink, sources, batch.dest_path), changes=True)
     listing = await courier.request(backends.em.list_files, changes=False)
     if missing := await asyncio.to_thread(uplink_missing, plan, listing):
-        raise VerificationFailed(f"after the uplink the volume does not list {missing[0]} with the size that was sent")
+        raise VerificationFailed(
+            f"after the uplink the volume does not list {missing[0]} with the size that was sent",
+            remedy="Look at what is there: the other side may have given it another name, or a pod has changed it.",
+        )
     skipped = f", {text.count(len(plan.skipped), 'entry', 'entries')} left out" if plan.skipped else ""
     return f"{text.count(plan.file_count, 'file')}, {text.size(plan.size_bytes)}, listed{skipped}"
 
@@ -111,15 +114,17 @@ async def _downlink(command: Downlink, backends: Backends, courier: Courier) -> 
     await asyncio.to_thread(_check_targets, [target for _, _, target in wanted], command.overwrite)
     size_bytes = sum(size for _, size, _ in wanted)
     courier.expect(size_bytes)
-    sha256 = ""
-    for path, _, target in wanted:
+    fetched: list[_Fetched] = []
+    for path, size, target in wanted:
         await asyncio.to_thread(_make_folder, target.parent)
-        sha256 = await courier.request(
-            _bind(_fetch, partial(backends.em.downlink, path), target, command.overwrite, courier),
-            changes=False,
+        open_stream = partial(backends.em.downlink, path)
+        fetched.append(
+            await courier.request(_bind(_fetch, open_stream, target, command.overwrite, courier, size), changes=False)
         )
-    done = f"{text.count(len(wanted), 'file')}, {text.size(size_bytes)}, sha256 OK"
-    return f"{done} {sha256[:12]}" if len(wanted) == 1 else done
+    done = f"{text.count(len(wanted), 'file')}, {text.size(size_bytes)}"
+    if not all(one.is_promised for one in fetched):
+        return f"{done}, of the listed size; no hash was promised"
+    return f"{done}, sha256 OK {fetched[0].sha256[:12]}" if len(fetched) == 1 else f"{done}, sha256 OK"
 
 
 def downlink_targets(command: Downlink, listing: Listing) -> list[tuple[str, int, Path]]:
@@ -178,9 +183,22 @@ def _make_folder(folder: Path) -> None:
         raise LocalProblem(f"{folder}: {error.strerror}", remedy="Choose another target.") from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """What came: its SHA-256, and whether the other side had promised it."""
+
+    sha256: str
+    is_promised: bool
+
+
 async def _fetch(
-    open_stream: Callable[[], AbstractAsyncContextManager[Download]], target: Path, overwrite: bool, courier: Courier
-) -> str:
+    open_stream: Callable[[], AbstractAsyncContextManager[Download]],
+    target: Path,
+    overwrite: bool,
+    courier: Courier,
+    listed_bytes: int | None,
+) -> _Fetched:
+    """Write what `open_stream` gives. Where no hash is promised, it must have the `listed_bytes`, if they are known."""
     written = 0
 
     def moved(total: int) -> None:
@@ -189,7 +207,12 @@ async def _fetch(
         written = total
 
     async with open_stream() as download:
-        return await files.write_verified(target, download, overwrite=overwrite, on_progress=moved)
+        is_promised = bool(download.sha256) or download.is_hashed
+        size_bytes = download.size_bytes if is_promised or listed_bytes is None else listed_bytes
+        sha256 = await files.write_verified(
+            target, replace(download, size_bytes=size_bytes), overwrite=overwrite, on_progress=moved
+        )
+    return _Fetched(sha256, is_promised)
 
 
 @_perform.register
@@ -254,9 +277,12 @@ async def _get_model(command: GetModel, backends: Backends, courier: Courier) ->
     await asyncio.to_thread(_check_targets, [target], command.overwrite)
     await asyncio.to_thread(_make_folder, target.parent)
     sizes = await courier.request(backends.grid.model_sizes, changes=False)
-    courier.expect(sizes.get(command.model_id))
+    size_told = sizes.get(command.model_id)
+    courier.expect(size_told)
     await courier.request(
-        _bind(_fetch, partial(backends.grid.get_model, command.model_id), target, command.overwrite, courier),
+        _bind(
+            _fetch, partial(backends.grid.get_model, command.model_id), target, command.overwrite, courier, size_told
+        ),
         changes=False,
     )
     size_bytes = (await asyncio.to_thread(target.stat)).st_size

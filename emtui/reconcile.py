@@ -6,7 +6,8 @@ command wanted. Where the answer does not settle it, it says so; the operator de
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import hashlib
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import singledispatch
 from pathlib import Path
@@ -15,13 +16,17 @@ from emtui import files
 from emtui.backend import Backends
 from emtui.commands import BuildImage, Command, Delete, Downlink, GetModel, LoadImage, RunPod, ServeModel, Uplink
 from emtui.errors import BadRequest, LocalProblem, NotFound
-from emtui.link import Verdict
+from emtui.inquiry import Verdict
 from emtui.models import Image
 from emtui.perform import downlink_targets, uplink_missing
 from emtui.text import timestamp
 
 # By how much the clock of another machine may differ; its times may be cut to the minute as well.
 _CLOCK_SLACK = timedelta(minutes=2)
+
+# What is fetched again to be compared at most: an answer that was lost is not worth more of the EM's time.
+_MOST_COMPARED_BYTES = 16 << 20
+_MOST_COMPARED_FILES = 20
 
 Finding = tuple[Verdict, str]
 
@@ -102,13 +107,36 @@ async def _uplink(command: Uplink, backends: Backends, sent_at: datetime) -> Fin
     missing = await asyncio.to_thread(uplink_missing, plan, listing)
     if not missing and (older := await asyncio.to_thread(uplink_missing, plan, listing, _floor(sent_at))):
         if not backends.have_one_clock:
-            return "cannot tell", f"{older[0]} has the right size, but may be an older one"
+            return await _by_content(plan, backends, older[0])
         missing = older
     if not missing:
         return "done", "the volume lists each file with its size"
     if len(missing) == plan.file_count:
         return "not done", "the volume lists none of the files as they were sent"
     return "not done", f"{len(missing)} of {plan.file_count} files are missing, {missing[0]} first"
+
+
+async def _by_content(plan: files.UplinkPlan, backends: Backends, ambiguous: str) -> Finding:
+    """Where the clocks do not settle it, the bytes do, as long as they are few."""
+    if plan.size_bytes > _MOST_COMPARED_BYTES or plan.file_count > _MOST_COMPARED_FILES:
+        return "cannot tell", f"{ambiguous} has the right size, but may be an older one"
+    for batch in plan.batches:
+        folder = "/".join(part for part in batch.dest_path.split("/") if part not in ("", "."))
+        for source in batch.sources:
+            path = f"{folder}/{source.name}" if folder else source.name
+            async with source.open() as chunks:
+                wanted = await _sha256(chunks)
+            async with backends.em.downlink(path) as download:
+                if await _sha256(download.chunks) != wanted:
+                    return "not done", f"the volume holds another {path} of the same size"
+    return "done", "the volume holds the same bytes"
+
+
+async def _sha256(chunks: AsyncIterator[bytes]) -> str:
+    digest = hashlib.sha256()
+    async for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _floor(moment: datetime) -> datetime:
@@ -140,11 +168,20 @@ def _image(backends: Backends, images: Sequence[Image], name: str, sent_at: date
 
 
 @_find_out.register
-async def _run(_command: RunPod, backends: Backends, sent_at: datetime) -> Finding:
+async def _run(command: RunPod, backends: Backends, sent_at: datetime) -> Finding:
     state = (await backends.em.pod_status()).state
-    started = state.running.started_at if state.running else state.terminated.started_at if state.terminated else None
-    if started is not None:
-        return _by_age(_is_since(backends, started, sent_at), f"the pod over there started {timestamp(started)}")
+    due = command.spec.scheduled_time
+    if due is not None and due > datetime.now(UTC):
+        # Until then the EM may show the pod of before, or none.
+        return "cannot tell", f"it would start at {timestamp(due)}; what the pod is now does not tell"
+    ended = state.terminated
+    began = state.running.started_at if state.running else None
+    if ended is not None:
+        began = ended.started_at or ended.finished_at
+    if began is not None:
+        return _by_age(_is_since(backends, began, sent_at), f"the pod over there started {timestamp(began)}")
+    if ended is not None:
+        return "cannot tell", f"a pod has ended over there ({ended.reason}), without its times"
     if state.waiting is not None:
         return "cannot tell", f"a pod waits over there ({state.waiting.reason}), which may be this one"
     return "not done", "there is no pod"

@@ -14,8 +14,9 @@ from datetime import datetime
 from emtui.commands import Command, Endpoint
 from emtui.courier import Courier
 from emtui.errors import Forbidden
+from emtui.inquiry import Verdict
 from emtui.journal import Journal
-from emtui.link import Link, Verdict
+from emtui.link import Link
 from emtui.opening import Ends, absent, open_ends
 from emtui.profile import Profile
 from emtui.threads import in_thread
@@ -58,6 +59,18 @@ class Session:
         for kind, one in ((profile.em_kind, self.em), (profile.grid_kind, self.grid)):
             if kind == "absent":
                 one.gauge.mark_absent()
+
+    async def sign_in(self, username: str, password: str) -> None:
+        """Sign in at the remote end; what waits for it goes on. Does nothing where nobody has to.
+
+        Raises:
+            NotSignedIn: refused, with what the other side says.
+            Unreachable: no answer.
+        """
+        if self.ends.sign_in is not None:
+            await self.ends.sign_in(username, password)
+            for link in (self.em, self.grid):
+                link.gauge.note_signed_in()
 
     def link(self, command: Command) -> Link:
         """The Link that carries a command."""

@@ -150,7 +150,8 @@ class LinkHealth:
     Attributes:
         round_trip_s: of the last answer.
         last_answer_at: UTC, None before the first one.
-        error: why the last try failed, empty when it did not.
+        is_connected: the last request was answered, be it by a refusal.
+        error: why the last try failed, empty when it did not; an answer that cannot be read is one too.
         busy_since: the monotonic time since when every request was turned away with 423, None where it is not.
         vitals: what a remote end tells of itself: token, clock, whether somebody must sign in.
         is_absent: the profile has no such end.

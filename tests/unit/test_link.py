@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from emtui.commands import Command, Delete, Downlink
 from emtui.courier import Courier
 from emtui.errors import (
     BuildFailed,
+    ContractViolation,
     EmtuiError,
     LocalProblem,
     Locked,
@@ -21,8 +23,9 @@ from emtui.errors import (
     RemoteFailed,
     Unreachable,
 )
+from emtui.inquiry import Verdict
 from emtui.journal import Journal
-from emtui.link import Link, Verdict
+from emtui.link import Link
 from emtui.patience import Patience
 from emtui.plain import Vitals
 from emtui.views import CommandState, Stage
@@ -44,6 +47,7 @@ class Bench:
         self.perform: Callable[[Command, Courier], Awaitable[str]] = _nothing
         self.verdict: tuple[Verdict, str] = ("cannot tell", "nobody knows")
         self.asked_since: list[datetime] = []
+        self.hindrances: list[EmtuiError] = []
         self.stages: list[tuple[int, Stage]] = []
         self.states: list[CommandState] = []
         self.link = Link(
@@ -57,6 +61,8 @@ class Bench:
 
     async def _reconcile(self, command: Command, sent_at: datetime) -> tuple[Verdict, str]:
         self.asked_since.append(sent_at)
+        if self.hindrances:
+            raise self.hindrances.pop(0)
         return self.verdict
 
     def _saw(self, state: CommandState) -> None:
@@ -641,3 +647,84 @@ async def test_the_wait_tells_how_long_it_has_been(tmp_path: Path) -> None:
         assert notes[0] == "CG2 busy for 0 s, 2nd try in 0 s"
         assert any("3rd try" in note for note in notes)
         assert b.link.health.busy_since is None
+
+
+async def test_an_em_that_is_still_at_it_is_waited_for_before_it_is_asked(tmp_path: Path) -> None:
+    """A 423 to the look is what an EM answers that is at the very request, or is undoing it."""
+    async with bench(tmp_path) as b:
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                raise Unreachable("cut", may_have_run=True)
+
+            return await courier.request(call, changes=True)
+
+        b.perform = perform
+        b.hindrances = [Locked("CG2 is busy"), Unreachable("refused", may_have_run=False), Locked("CG2 is busy")]
+        b.verdict = ("done", "it is there")
+        ended = await b.run(CHANGE)
+        assert (ended.stage, ended.note) == (Stage.COMPLETE, "done: it is there (cut)")
+        assert "looks whether it was done: CG2 is busy" in [state.note for state in b.states]
+
+
+async def test_what_cannot_be_asked_about_is_unknown_and_looked_into_until_it_can(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.link.inquiry.look_s, b.link.inquiry.again_s = 0.05, 0.01
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                raise Unreachable("cut", may_have_run=True)
+
+            return await courier.request(call, changes=True)
+
+        b.perform = perform
+        b.hindrances = [Unreachable("refused", may_have_run=False)] * 40
+        b.verdict = ("not done", "it is not there")
+        number = await b.link.submit(CHANGE)
+        ended = await asyncio.wait_for(b.link.finished(number), DEADLINE_S)
+        assert ended.stage is Stage.UNKNOWN
+        assert ended.remedy == "It is looked into again by itself."
+        b.perform = _nothing
+        assert (await b.run(READ)).stage is Stage.COMPLETE, "the queue goes on meanwhile"
+        async with asyncio.timeout(DEADLINE_S):
+            while b.link.states[number].stage is Stage.UNKNOWN:
+                await asyncio.sleep(0.01)
+        ended = b.link.states[number]
+        assert (ended.stage, ended.error) == (Stage.FAILED, "not done: it is not there (cut)")
+        assert b.journal.recent(5)[-1].stage is Stage.FAILED
+
+
+async def test_closing_does_not_wait_for_what_cannot_be_asked_about(tmp_path: Path) -> None:
+    began = time.monotonic()
+    async with bench(tmp_path) as b:
+        b.link.inquiry.look_s = 0.0
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                raise Unreachable("cut", may_have_run=True)
+
+            return await courier.request(call, changes=True)
+
+        b.perform = perform
+        b.hindrances = [Unreachable("refused", may_have_run=False)] * 10_000
+        assert (await b.run(CHANGE)).stage is Stage.UNKNOWN
+    assert time.monotonic() - began < 5
+
+
+async def test_an_answer_that_cannot_be_read_is_looked_into(tmp_path: Path) -> None:
+    """It was answered, so it was at work there: what the answer says nobody knows."""
+    async with bench(tmp_path) as b:
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                raise ContractViolation("JSON is promised, and text/html came")
+
+            return await courier.request(call, changes=isinstance(command, Delete))
+
+        b.perform = perform
+        b.verdict = ("done", "it is gone")
+        assert (await b.run(CHANGE)).stage is Stage.COMPLETE
+        asked = len(b.asked_since)
+        assert asked == 1
+        assert (await b.run(READ)).stage is Stage.FAILED
+        assert len(b.asked_since) == asked

@@ -10,7 +10,7 @@ import pytest
 
 from emtui.commands import BuildImage, Delete, Downlink, GetModel, LoadImage, RunPod, ServeModel, Uplink
 from emtui.files import MemorySource
-from emtui.models import Image, PodSpec, PodState, Waiting
+from emtui.models import Image, PodSpec, PodState, PodStatus, Terminated, Waiting
 from emtui.reconcile import reconcile
 from tests.unit.local_pair import Pair, local_pair
 
@@ -45,7 +45,7 @@ async def test_an_older_file_of_the_same_size_is_not_this_one(pair: Pair, tmp_pa
     command = Uplink((tmp_path / "conf",))
     assert (await reconcile(pair.session.backends, command, NOW))[0] == "not done"
     elsewhere = replace(pair.session.backends, have_one_clock=False)
-    assert (await reconcile(elsewhere, command, NOW))[0] == "cannot tell"
+    assert (await reconcile(elsewhere, command, NOW))[0] == "not done"
 
 
 async def test_what_was_made_just_before_is_not_this_one(pair: Pair) -> None:
@@ -113,3 +113,33 @@ async def test_what_a_killed_downlink_left_is_removed(pair: Pair, tmp_path: Path
 
 async def test_what_changes_nothing(pair: Pair, tmp_path: Path) -> None:
     assert (await reconcile(pair.session.backends, Downlink(("a",), tmp_path), NOW))[0] == "not done"
+
+
+async def test_elsewhere_the_bytes_tell_which_file_it_is(pair: Pair, tmp_path: Path) -> None:
+    """A listing has minutes, and another clock: what was just sent looks like an older file."""
+    elsewhere = replace(pair.session.backends, have_one_clock=False)
+    (tmp_path / "conf").write_text("mode=B")
+    (pair.volume / "conf").write_text("mode=B")
+    os.utime(pair.volume / "conf", (NOW.timestamp() - 30, NOW.timestamp() - 30))
+    assert await reconcile(elsewhere, Uplink((tmp_path / "conf",)), NOW) == ("done", "the volume holds the same bytes")
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(20 << 20)
+    with (pair.volume / "large").open("wb") as file:
+        file.truncate(20 << 20)
+    os.utime(pair.volume / "large", (NOW.timestamp() - 30, NOW.timestamp() - 30))
+    assert (await reconcile(elsewhere, Uplink((tmp_path / "large",)), NOW))[0] == "cannot tell"
+
+
+async def test_a_pod_without_its_times_tells_nothing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = PodState(terminated=Terminated(exitCode=0, reason="Completed"))
+
+    async def status() -> PodStatus:
+        return PodStatus(state=ended)
+
+    monkeypatch.setattr(pair.em, "pod_status", status)
+    assert (await reconcile(pair.session.backends, RUN, NOW))[0] == "cannot tell"
+
+
+async def test_what_the_pod_is_now_does_not_tell_of_a_run_that_is_to_come(pair: Pair) -> None:
+    spec = RUN.spec.model_copy(update={"scheduled_time": datetime.now(UTC) + timedelta(hours=2)})
+    assert (await reconcile(pair.session.backends, RunPod(spec), NOW))[0] == "cannot tell"
