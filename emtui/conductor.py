@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from emtui.commands import REGISTRY, Command, Endpoint, RunPod
 from emtui.errors import EmtuiError, NotFound
-from emtui.feeds import ACTIVE_POD_POLL_S, POLL_S, GridWatch, PodWatch, Poller
+from emtui.feeds import ACTIVE_POD_POLL_S, LARGEST_SHARE, POLL_S, REMOTE_SHARE, GridWatch, PodWatch, Poller
 from emtui.journal import Entry
 from emtui.opening import absent
 from emtui.plain import EndpointInfo, Listing
@@ -51,7 +51,10 @@ class Conductor:
         self._info: EndpointInfo | None = None
         self._needed_sign_in = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self.files: Poller[Listing] = Poller("files", session.em, session.backends.em.list_files, self._show_files)
+        em_share = REMOTE_SHARE if session.profile.em_kind == "remote" else LARGEST_SHARE
+        self.files: Poller[Listing] = Poller(
+            "files", session.em, session.backends.em.list_files, self._show_files, share=em_share
+        )
         self.pollers: dict[str, Poller[Any]] = {}
         for link in (session.em, session.grid):
             link.on_state = self._show_state
@@ -79,7 +82,17 @@ class Conductor:
         last_run = next((entry for entry in recalled if entry.name == "run" and entry.stage is Stage.COMPLETE), None)
         self._watch(last_run)
         await adopt_left_behind(self.session)
+        self._look_again()
         await self._show_info()
+
+    def _look_again(self) -> None:
+        """What an earlier start left unknown is looked into once more: the other side may be there again."""
+        for number, state in list(self._recalled.items()):
+            command = self._commands.get(number)
+            if state.stage is Stage.UNKNOWN and not state.acknowledged and command is not None:
+                link = self.session.link(command)
+                link.remember(self._recalled.pop(number))
+                link.keep_looking(number, command)
 
     async def _show_info(self) -> None:
         """Who answers: told anew when more of it is known."""
@@ -100,14 +113,16 @@ class Conductor:
         )
         self._grid_watch = GridWatch(self.session.backends.grid)
         screen = self._screen
+        profile = self.session.profile
+        em_share = REMOTE_SHARE if profile.em_kind == "remote" else LARGEST_SHARE
+        grid_share = REMOTE_SHARE if profile.grid_kind == "remote" else LARGEST_SHARE
         em_pollers: dict[str, Poller[Any]] = {
-            "images": Poller("images", self.session.em, em.list_images, screen.images.show),
-            "pod": Poller("pod", self.session.em, self._pod_watch, self._show_pod),
+            "images": Poller("images", self.session.em, em.list_images, screen.images.show, share=em_share),
+            "pod": Poller("pod", self.session.em, self._pod_watch, self._show_pod, share=em_share),
         }
         grid_pollers: dict[str, Poller[Any]] = {
-            "grid": Poller("grid", self.session.grid, self._grid_watch, screen.grid.show)
+            "grid": Poller("grid", self.session.grid, self._grid_watch, screen.grid.show, share=grid_share)
         }
-        profile = self.session.profile
         if profile.grid_kind == "absent":
             self._show_absent("grid", screen.grid)
         else:

@@ -31,7 +31,7 @@ class Seen:
     def __init__(self, pair: Pair, call: Callable[[], Awaitable[Any]], interval_s: float = 0.01) -> None:
         self.feeds: list[Feed[Any]] = []
         self._news = asyncio.Event()
-        self.poller: Poller[Any] = Poller("x", pair.session.em, call, self._show, interval_s)
+        self.poller: Poller[Any] = Poller("x", pair.session.em, call, self._show, interval_s=interval_s)
 
     def _show(self, feed: Feed[Any]) -> None:
         self.feeds.append(feed)

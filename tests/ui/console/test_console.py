@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from textual.pilot import Pilot
 from ui_harness import HOSTILE_NAMES, screen_text, until
 
 from emtui.app import CANNOT_OPEN_EXIT, EmtuiApp
+from emtui.commands import Delete
+from emtui.journal import Journal
 from emtui.profile import Profile
 from emtui.screens.delete import DeleteDialog
 from emtui.screens.detail import DetailScreen
@@ -460,3 +463,21 @@ async def test_a_directory_that_is_not_ours_ends_it_with_one_line(tmp_path: Path
     assert app.failure is not None
     assert "cat.jpg" in app.failure.message
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["cat.jpg"]
+
+
+async def test_what_an_earlier_start_left_unknown_is_looked_into_again(
+    tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emtui.inquiry.LOOK_AGAIN_S", 0.05)
+    root = tmp_path / "ws"
+    async with console(root):
+        pass
+    journal = Journal(root / "journal.db")
+    asked_at = datetime.now(UTC)
+    number = journal.begin(Delete(("gone.txt",)), "tester", "test", asked_at)
+    journal.advance(number, Stage.SENT, asked_at)
+    journal.finish(number, Stage.UNKNOWN, asked_at, error="not known whether it was done: CG2 is busy")
+    journal.close()
+    async with console(root) as c:
+        await c.until_stage("delete", Stage.COMPLETE)
+        await c.until_text("done: it is gone from the volume")
