@@ -25,6 +25,7 @@ from emtui.wire.grid import (
     INVALID_PAYLOAD,
     MODEL_NOT_FOUND,
     NOT_ALLOWED_TO_DOWNLOAD,
+    check_encoding,
 )
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 MAX_ID_BYTES = 4096
 """Ids are free text, but no longer than a path: a pasted file is no id."""
-
-MAX_ENCODING_CHARS = 64
 
 
 class LocalGrid:
@@ -111,8 +110,7 @@ class LocalGrid:
             InvalidField: the id is empty or over `MAX_ID_BYTES`, or `encoding` is no name.
         """
         _check_id(model_id)
-        if not (encoding.isascii() and encoding.isprintable() and 0 < len(encoding) <= MAX_ENCODING_CHARS):
-            raise InvalidField("encoding", f"not the name of an encoding: {encoding[:MAX_ENCODING_CHARS]}")
+        check_encoding(encoding)
         if await asyncio.to_thread(self._store.find, model_id) is not None:
             raise Conflict(ID_TAKEN)
 

@@ -28,6 +28,8 @@ PULL_BACKOFF_AFTER = timedelta(seconds=5)
 # The kernel takes no longer argument (MAX_ARG_STRLEN), less the NUL at its end.
 _MAX_COMMAND_BYTES = 131_071
 
+_MINUTES_REMEDY = "Give the minutes after which the pod is stopped."
+
 
 class Pods:
     """One user's pods, of which the last is the one that counts."""
@@ -158,15 +160,15 @@ def check_spec(spec: PodSpec, now: datetime) -> tuple[ImageName, str]:
         InvalidField: `docker_image`, `max_duration`, `node`, `scheduled_time` or `command` is not acceptable.
     """
     name = parse_image(spec.docker_image, "docker_image")
-    if not (math.isfinite(spec.max_duration) and 0 < spec.max_duration <= MAX_DURATION_MIN):
-        raise InvalidField(
-            "max_duration",
-            f"more than 0 and at most {MAX_DURATION_MIN} minutes, not {spec.max_duration:g}",
-            remedy="Give the minutes after which the pod is stopped.",
-        )
+    if not math.isfinite(spec.max_duration):
+        raise InvalidField("max_duration", f"a number is needed, not {spec.max_duration:g}", remedy=_MINUTES_REMEDY)
+    if not 0 < spec.max_duration <= MAX_DURATION_MIN:
+        problem = f"more than 0 and at most {MAX_DURATION_MIN} minutes, not {spec.max_duration:g}"
+        raise InvalidField("max_duration", problem, remedy=_MINUTES_REMEDY)
     node = spec.node.upper()
     if node not in NODES:
-        raise InvalidField("node", f"no such node: {spec.node}", remedy=f"Choose one of {', '.join(NODES)}.")
+        problem = f"no such node: {spec.node}" if node else "This field is required."
+        raise InvalidField("node", problem, remedy=f"Choose one of {', '.join(NODES)}.")
     if spec.scheduled_time is not None:
         _check_time(spec.scheduled_time, now)
     _check_command(spec.command)

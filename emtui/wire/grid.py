@@ -39,6 +39,9 @@ SIZES_HEADER = "X-Emtui-Sizes"
 MODEL_BYTES_HEADER = "X-Emtui-Model-Bytes"
 """How many bytes the model of a `/get_model` answer has, where that is not the length of the answer."""
 
+MODEL_CHARSET_HEADER = "X-Emtui-Model-Charset"
+"""With `utf-8` it says that the model in the form of a `/serve-model/` is text, with `binary` that it is the bytes."""
+
 COPIES_NOT_ALLOWED_REMEDY = "Ask whoever served it; copies are not allowed."
 
 
@@ -55,7 +58,8 @@ def error_of(body: object, status: int | None = None) -> EmtuiError | None:
     """
     fields: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
     message = _message(fields)
-    is_refused = fields.get("success") is False or "error" in fields
+    # Null and empty mean that there is none, as of every field.
+    is_refused = fields.get("success") is False or bool(fields.get("error"))
     if not is_refused and (status is None or status < 400):
         return None
     return _own(fields, message) or _known(message, status)
@@ -217,7 +221,13 @@ def _encoding(name: str) -> Iterator[None]:
 def check_encoding(name: str) -> None:
     """Raises InvalidField where `name` is not an encoding of text that is known here."""
     try:
-        is_known = codecs.lookup(name).name not in _NO_ENCODINGS and isinstance("".encode(name), bytes)
+        # Python reads `utf\n8` as a name too; no node has to.
+        is_known = (
+            name.isascii()
+            and name.isprintable()
+            and codecs.lookup(name).name not in _NO_ENCODINGS
+            and isinstance("".encode(name), bytes)
+        )
     except (LookupError, ValueError):  # ValueError: a NUL in the name
         is_known = False
     if not is_known:

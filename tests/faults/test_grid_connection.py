@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 
 from emtui.client.grid.backend import RemoteGrid
+from emtui.client.grid.calls import NotServed
 from emtui.client.grid.connection import TooLarge, Waits
 from emtui.client.grid.handshake import NoSocketIO
 from emtui.client.grid.over_socketio import SocketIOGrid
@@ -227,6 +230,19 @@ async def test_a_node_without_socket_io_is_told_at_once() -> None:
         assert caught.value.may_have_run is False
 
 
+async def test_a_redirect_to_the_same_path_without_its_slash_means_that_there_is_no_socket_io() -> None:
+    async def redirect(scope: Any, receive: Any, send: Any) -> None:
+        location = f"{scope['path'].rstrip('/')}?{scope['query_string'].decode()}".encode()
+        kind = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
+        await receive()
+        await send({"type": f"{kind}.start", "status": 308, "headers": [(b"location", location)]})
+        await send({"type": f"{kind}.body", "body": b""})
+
+    async with listening(redirect) as url, client_of(url) as grid:
+        with pytest.raises(NoSocketIO):
+            await asyncio.wait_for(grid.models(), 5 * QUICK.ready_s)
+
+
 async def test_a_redirect_is_not_followed_and_the_token_stays_here() -> None:
     async with socket_node({"/models": lambda: MODELS}) as elsewhere:
 
@@ -403,6 +419,47 @@ async def test_what_may_have_been_executed_is_not_done_again_over_http() -> None
             await grid.serve_model(MemorySource("m", b"x"), "m", allow_download=True)
         assert caught.value.may_have_run is True
         assert posts == []
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["HTTP answered before", "first call"])
+async def test_a_model_is_sent_to_each_path_but_once(is_known: bool) -> None:
+    posts: list[str] = []
+
+    def missing(request: Request) -> Response:
+        posts.append(request.url.path)
+        return HTMLResponse("<html>", 404)
+
+    paths = ("/serve_model", "/serve-model/", "/serve_model/", "/serve-model")
+    http = http_app({("GET", "/models"): lambda _: MODELS, **{("POST", path): missing for path in paths}})
+    async with listening(http) as url, remote(url) as grid:
+        if is_known:
+            await grid.models()
+        for size_bytes in (1, 1 << 20):
+            posts.clear()
+            with pytest.raises(NotServed if size_bytes == 1 else (NotServed, TooLarge)):
+                await grid.serve_model(MemorySource("m", bytes(size_bytes)), "m", allow_download=True)
+            assert sorted(posts) == ["/serve-model/", "/serve_model"]
+
+
+async def test_a_model_that_has_left_over_http_may_have_been_served_though_socket_io_is_down() -> None:
+    posts: list[str] = []
+
+    def lost(request: Request) -> Response:
+        posts.append(request.url.path)
+        return HTMLResponse("<html>", 504)
+
+    http = http_app({("POST", "/serve_model"): lost})
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"].startswith("/socket.io"):
+            await asyncio.sleep(DEADLINE_S)
+        await http(scope, receive, send)
+
+    async with listening(app) as url, remote(url) as grid:
+        with pytest.raises(Unreachable) as caught:
+            await grid.serve_model(MemorySource("m", b"x"), "m", allow_download=True)
+        assert caught.value.may_have_run is True
+        assert posts == ["/serve_model"]
 
 
 async def test_an_address_without_any_node_is_told_so() -> None:

@@ -215,6 +215,20 @@ async def test_what_is_no_form_is_a_400_and_leaves_nothing(
     assert await staged(node) == []
 
 
+@pytest.mark.parametrize(("charset", "kept_as"), [("utf-8", b"\xff"), ("binary", "\xff".encode())])
+async def test_a_header_says_what_the_file_is(
+    node: Served, http: httpx.AsyncClient, charset: str, kept_as: bytes
+) -> None:
+    answer = await http.post(
+        "/serve-model/",
+        data=FIELDS,
+        files={"model": ("m", "\xff".encode())},
+        headers={"X-Emtui-Model-Charset": charset},
+    )
+    assert answer.status_code == 200
+    assert await kept(node, "m") == kept_as
+
+
 @pytest.mark.parametrize("is_text", [True, False])
 async def test_a_model_over_the_limit_is_refused_while_it_is_read(
     node: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, is_text: bool

@@ -110,34 +110,39 @@ class RemoteGrid:
 
     async def _read(self, call: Callable[[GridNode], Awaitable[R]]) -> R:
         """A call that changes nothing: over HTTP too where Socket.IO does not answer."""
+        over_http = self._over_http(call)
         if self._is_over_http and not self._socket.is_up:
             # HTTP has answered before: no call waits for the connection, which is tried all the while.
             try:
-                return await self._over_http(call)
+                return await over_http()
             except (NotServed, Unreachable):
                 self._is_over_http = False
         try:
             return await call(self._socket)
         except Unreachable as error:
-            return await self._instead(error, lambda: self._over_http(call))
+            return await _instead(error, over_http)
 
-    async def _over_http(self, call: Callable[[GridNode], Awaitable[R]]) -> R:
-        try:
-            answer = await call(self._http)
-        except (NotServed, Unreachable, Untrusted):
-            raise
-        except EmtuiError:
+    def _over_http(self, call: Callable[[GridNode], Awaitable[R]]) -> Callable[[], Awaitable[R]]:
+        """Does `call` over HTTP, but once: whoever does it again gets what it met the first time."""
+        met: list[NotServed | Unreachable] = []
+
+        async def once() -> R:
+            if met:
+                raise met[0]
+            try:
+                answer = await call(self._http)
+            except (NotServed, Unreachable) as error:
+                met.append(error)
+                raise
+            except Untrusted:
+                raise
+            except EmtuiError:
+                self._is_over_http = True
+                raise
             self._is_over_http = True
-            raise
-        self._is_over_http = True
-        return answer
+            return answer
 
-    async def _instead(self, error: EmtuiError, call: Callable[[], Awaitable[R]]) -> R:
-        """Do over HTTP what has met `error` over Socket.IO; where HTTP cannot tell more, that is the error."""
-        try:
-            return await call()
-        except (NotServed, Unreachable) as second:
-            raise (second if isinstance(error, NoSocketIO) else error) from None
+        return once
 
     @asynccontextmanager
     async def get_model(self, model_id: str) -> AsyncIterator[Download]:
@@ -149,16 +154,17 @@ class RemoteGrid:
         async def open_at(grid: GridNode) -> Download:
             return await stack.enter_async_context(grid.get_model(model_id))
 
+        over_http = self._over_http(open_at)
         is_large = self._sizes.get(model_id, 0) > _LARGE_MODEL_BYTES
         if is_large or (self._is_over_http and not self._socket.is_up):
             with contextlib.suppress(NotServed, Unreachable):
-                return await self._over_http(open_at)
+                return await over_http()
         try:
             return await open_at(self._socket)
         except (Forbidden, NotFound, NotSignedIn, Untrusted):
             raise
         except EmtuiError as error:  # too large for an acknowledgement, however the node says that
-            return await self._instead(error, lambda: self._over_http(open_at))
+            return await _instead(error, over_http)
 
     async def serve_model(
         self, source: Source, model_id: str, *, allow_download: bool, encoding: str = MODEL_ENCODING
@@ -172,23 +178,21 @@ class RemoteGrid:
         def serve(grid: GridNode) -> Awaitable[str]:
             return grid.serve_model(source, model_id, allow_download=allow_download, encoding=encoding)
 
+        over_http = self._over_http(serve)
         if self._is_over_http and not self._socket.is_up:
             with contextlib.suppress(NotServed):
-                return await self._over_http(serve)
+                return await over_http()
         try:
             return await serve(self._socket)
         except TooLarge as error:
-            return await self._instead_of_large(error, serve)
+            try:
+                return await over_http()
+            except NotServed:
+                raise error from None
         except Unreachable as error:
             if error.may_have_run:
                 raise
-            return await self._instead(error, lambda: self._over_http(serve))
-
-    async def _instead_of_large(self, error: TooLarge, serve: Callable[[GridNode], Awaitable[str]]) -> str:
-        try:
-            return await self._over_http(serve)
-        except NotServed:
-            raise error from None
+            return await _instead(error, over_http)
 
     async def info(self) -> EndpointInfo:
         """Who answers, and which transport carries it."""
@@ -199,3 +203,15 @@ class RemoteGrid:
         """End all connections."""
         await self._socket.aclose()
         await self._channel.aclose()
+
+
+async def _instead(error: EmtuiError, over_http: Callable[[], Awaitable[R]]) -> R:
+    """Do over HTTP what has met `error` over Socket.IO; where HTTP cannot tell more, that is the error."""
+    try:
+        return await over_http()
+    except NotServed as second:
+        raise (second if isinstance(error, NoSocketIO) else error) from None
+    except Unreachable as second:
+        has_left = second.may_have_run and isinstance(error, Unreachable) and not error.may_have_run
+        tells_more = has_left or second.retry_after_s is not None or isinstance(error, NoSocketIO)
+        raise (second if tells_more else error) from None

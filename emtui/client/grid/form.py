@@ -22,7 +22,11 @@ _HEAD_END = b"\r\n\r\n"
 
 
 class ModelForm:
-    """The form of a `/serve-model/`, a body that streams its model from `source`. Make it with `of`."""
+    """The form of a `/serve-model/`, a body that streams its model from `source`. Make it with `of`.
+
+    Attributes:
+        charset: `utf-8` where it holds the model as text, `binary` where it holds its bytes.
+    """
 
     def __init__(self, source: Source, fields: dict[str, str], text_bytes: int, *, is_text: bool) -> None:
         boundary = secrets.token_hex(16)
@@ -30,9 +34,9 @@ class ModelForm:
         self._source = source
         self._is_text = is_text
         self._text_bytes = text_bytes
-        # Said of the file, whose text a node could else take for its bytes (RFC 7578 §4.6).
-        named = {"_charset_": "utf-8" if is_text else "binary", **fields}
-        head = b"".join(_part(boundary, f'name="{name}"', value) for name, value in named.items())
+        # No field `_charset_` (RFC 7578 §4.6) says it: aiohttp loses its way in a form that has one.
+        self.charset = "utf-8" if is_text else "binary"
+        head = b"".join(_part(boundary, f'name="{name}"', value) for name, value in fields.items())
         # Small ones as a field like the others: the oldest nodes read no files.
         is_file = not is_text or text_bytes > _MOST_FIELD_BYTES
         kind = '; filename="model"\r\nContent-Type: application/octet-stream' if is_file else ""

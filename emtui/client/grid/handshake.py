@@ -18,6 +18,7 @@ import socketio  # type: ignore[import-untyped]
 from socketio.exceptions import SocketIOError  # type: ignore[import-untyped]
 
 from emtui import __version__
+from emtui.client.grid.elsewhere import is_slash_apart
 from emtui.client.http.address import Address
 from emtui.client.http.failures import failure
 from emtui.errors import EmtuiError, NotSignedIn, Unreachable, Untrusted
@@ -137,6 +138,8 @@ class _Watch:
 
     def __init__(self) -> None:
         self._status: int | None = None
+        self._asked = ""
+        self._location = ""
         self._refusal: object = None
 
     async def __call__(
@@ -145,6 +148,8 @@ class _Watch:
         response = await handler(request)
         self._status = response.status
         if response.status in (301, 302, 303, 307, 308):
+            self._asked = str(response.url)
+            self._location = response.headers.get("location", "")
             response.close()
             raise _Redirected
         return response
@@ -156,7 +161,7 @@ class _Watch:
     def problem(self, error: Exception, address: Address, connect_s: float) -> EmtuiError:
         label = address.label
         cause = _cause(error)
-        if isinstance(cause, _Redirected):
+        if isinstance(cause, _Redirected) and not is_slash_apart(self._asked, self._location):
             return Untrusted(
                 f"{label}: it sends us elsewhere, where nothing is sent",
                 remedy="Use the address that is meant. A captive portal of this network does so too.",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from emtui.backend import Download, Source
 from emtui.client.grid.calls import GridCalls, NotServed, message_of, model_data, read_body
+from emtui.client.grid.elsewhere import is_of_a_node, is_slash_apart
 from emtui.client.grid.form import ModelForm, model_in_form
 from emtui.client.grid.over_socketio import whole
 from emtui.client.http.answers import is_success, json_of, problem_body
@@ -16,15 +18,17 @@ from emtui.client.http.bodies import Body, json_body
 from emtui.client.http.channel import Channel
 from emtui.client.http.failures import retry_after_s
 from emtui.client.http.limits import Wait
-from emtui.client.http.transport import Answer, Request
+from emtui.client.http.transport import Answer, Redirected, Request
 from emtui.errors import ContractViolation
 from emtui.files import MemorySource
 from emtui.plain import EndpointInfo
 from emtui.wire.errors import error_from_wire
 from emtui.wire.grid import (
     MODEL_BYTES_HEADER,
+    MODEL_CHARSET_HEADER,
     MODEL_ENCODING,
     SIZES_HEADER,
+    check_encoding,
     quote_id,
     saved,
     served_error,
@@ -42,6 +46,19 @@ _PATHS: Mapping[str, tuple[str, ...]] = {
     "/search": ("/search", "/search/"),
     "/search-encrypted-models": ("/search-encrypted-models", "/search-encrypted-models/"),
 }
+
+
+# Whatever stands in the body: it is to be asked again later, or a gateway says it.
+_NOT_NOW = (423, 429, 502, 503, 504)
+
+
+class Moved(NotServed):
+    """The node has it at the path with a slash more or less: `request` asks there."""
+
+    def __init__(self, message: str, request: Request) -> None:
+        super().__init__(message)
+        path = request.path
+        self.request = replace(request, path=path[:-1] if path.endswith("/") else f"{path}/")
 
 
 class HttpGrid(GridCalls):
@@ -66,37 +83,68 @@ class HttpGrid(GridCalls):
         headers = {SIZES_HEADER: "1"} if call == "/models" else {}
         known = self._served.get(call)
         for path in (known,) if known else _PATHS[call]:
+            request = Request(method, path, limits.read, body=body, headers=headers)
             try:
-                answer = await self._send(Request(method, path, limits.read, body=body, headers=headers))
+                async with self._open(request) as answer:
+                    found = await self._body_of(answer, request)
             except NotServed:
                 self._served.pop(call, None)
                 continue
             self._served[call] = path
-            return answer
+            return found
         raise self._not_served(call)
 
     async def _get(self, path: str) -> tuple[Any, int | None]:
         return await self._send(Request("GET", path, self._channel.limits.read))
 
     async def _send(self, request: Request) -> tuple[Any, int]:
-        async with self._channel.open(request) as answer:
+        async with self._open_there(request) as answer:
             return await self._body_of(answer, request)
+
+    @asynccontextmanager
+    async def _open(self, request: Request) -> AsyncIterator[Answer]:
+        """Send a request, as `Channel.open` does.
+
+        Raises:
+            Moved: the node has it at the path with a slash more or less. Nothing was executed.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                answer = await stack.enter_async_context(self._channel.open(request))
+            except Redirected as error:
+                # After these two a change may have been made, and its result lies elsewhere.
+                is_refused = not (request.changes and error.http_status in (302, 303))
+                address = self._channel.address
+                if is_refused and is_slash_apart(f"{address.origin}{address.target(request.path)}", error.target):
+                    raise Moved(f"{error.message}: only the slash differs", request) from None
+                raise
+            yield answer
+
+    @asynccontextmanager
+    async def _open_there(self, request: Request) -> AsyncIterator[Answer]:
+        """Send a request; once more where the node has it at the path with a slash more or less."""
+        async with AsyncExitStack() as stack:
+            try:
+                answer = await stack.enter_async_context(self._open(request))
+            except Moved as moved:
+                answer = await stack.enter_async_context(self._open(moved.request))
+            yield answer
 
     async def _body_of(self, answer: Answer, request: Request, most_bytes: int | None = None) -> tuple[Any, int]:
         """The body and the status of an answer.
 
         Raises:
             NotServed: there is no such path.
-            Unreachable, RemoteFailed: a server failed on the way, or the node failed inside.
+            Locked, Unreachable, RemoteFailed: not now, a server failed on the way, or the node failed inside.
         """
         limits = self._channel.limits
         most_bytes = most_bytes or limits.answer_bytes
         if is_success(answer):
             return read_body(await json_of(answer, most_bytes)), answer.status
         body = await problem_body(answer, most_bytes)
-        if answer.status in (404, 405) and not _is_of_a_node(body):
+        if answer.status in (404, 405) and not is_of_a_node(body):
             raise self._not_served(request.path)
-        if answer.status >= 500 and not _is_of_a_node(body):
+        if answer.status in _NOT_NOW or (answer.status >= 500 and not is_of_a_node(body)):
             wait_s = retry_after_s(answer.headers.get("retry-after"))
             raise error_from_wire(answer.status, body, retry_after_s=wait_s)
         return body, answer.status
@@ -110,7 +158,7 @@ class HttpGrid(GridCalls):
         limits = self._channel.limits
         headers = {"Accept": f"application/json, {_FORM}"}
         request = Request("GET", f"/get_model/{quote_id(model_id)}", limits.downlink, headers=headers)
-        async with self._channel.open(request) as answer:
+        async with self._open_there(request) as answer:
             kind = answer.headers.get("content-type", "")
             if is_success(answer) and kind.partition(";")[0].strip().lower() == _FORM:
                 size_bytes = _length(answer.headers.get(MODEL_BYTES_HEADER.lower()))
@@ -130,6 +178,7 @@ class HttpGrid(GridCalls):
         self, source: Source, model_id: str, *, allow_download: bool, encoding: str = MODEL_ENCODING
     ) -> str:
         """Host a model: a small one by `/serve_model`, a large one by the form of `/serve-model/`."""
+        check_encoding(encoding)
         limits = self._channel.limits
         tries: list[tuple[str, Callable[[], Any], Wait]] = []
         form = {
@@ -150,10 +199,16 @@ class HttpGrid(GridCalls):
         if source.size_bytes <= _MOST_JSON_BYTES:
             tries.append(("/serve_model", as_json, limits.change))
         tries += [("/serve-model/", as_form, limits.uplink), ("/serve_model", as_form, limits.uplink)]
-        for path, body, wait in tries:
+        missing: set[str] = set()
+        for path, body_of, wait in tries:
+            if path in missing:
+                continue
+            body = await body_of()
+            headers = {MODEL_CHARSET_HEADER: body.charset} if isinstance(body, ModelForm) else {}
             try:
-                answer, status = await self._send(Request("POST", path, wait, changes=True, body=await body()))
+                answer, status = await self._send(Request("POST", path, wait, True, body, headers))
             except NotServed:
+                missing.add(path)
                 continue
             error = served_error(answer, status)
             if error is not None:
@@ -169,13 +224,6 @@ class HttpGrid(GridCalls):
 
     async def aclose(self) -> None:
         """Nothing of its own is open; the channel is its owner's."""
-
-
-def _is_of_a_node(body: object) -> bool:
-    """Whether an answer without success is the node's own: it has the specified field for its message."""
-    return body == {} or (
-        isinstance(body, Mapping) and any(isinstance(body.get(key), str) for key in ("error", "message"))
-    )
 
 
 def _length(text: str | None) -> int | None:

@@ -20,7 +20,7 @@ def pod_spec(fields: Fields) -> PodSpec:
     return PodSpec(
         docker_image=fields.text("docker_image", "image", "image_name"),
         max_duration=_minutes(fields.value("max_duration")),
-        node=fields.needed("node"),
+        node=fields.text("node"),
         scheduled_time=_moment(fields.text("scheduled_time")),
         command=fields.text("command"),
     )

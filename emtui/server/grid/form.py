@@ -17,7 +17,7 @@ from emtui.server.grid.answers import ServeFields, serve_fields
 from emtui.server.http.call import Call
 from emtui.server.http.forms import FormReader, PartBegins, PartData
 from emtui.threads import in_thread
-from emtui.wire.grid import MODEL_ENCODING, check_encoding, foreign_text
+from emtui.wire.grid import MODEL_CHARSET_HEADER, MODEL_ENCODING, check_encoding, foreign_text
 
 MAX_MODEL_BYTES = LOCAL_UPLINK_LIMIT_BYTES
 """The largest model, counted while it is read."""
@@ -100,6 +100,7 @@ class ServeForm:
         self._has_model = False
         self._is_in_model = False
         self._is_file = False
+        self._declared = ""
 
     async def read(self, call: Call) -> ServeFields:
         """Read all of it; the model is whole then, and as its encoding has it.
@@ -108,6 +109,7 @@ class ServeForm:
             BadRequest: no form, or too much of it.
             InvalidField: a field is wrong, or the model is missing.
         """
+        self._declared = (call.header(MODEL_CHARSET_HEADER.lower().encode()) or "").lower()
         async for chunk in call.chunks():
             for _ in self._events(chunk):
                 await self._write_on()
@@ -122,10 +124,10 @@ class ServeForm:
         return wish
 
     def _is_text(self) -> bool:
-        declared = bytes(self._fields.get(CHARSET_FIELD, b"")).lower()
-        if declared == b"binary":
+        declared = self._declared or bytes(self._fields.get(CHARSET_FIELD, b"")).decode("latin-1").lower()
+        if declared == "binary":
             return False
-        return self._text.is_text(is_declared=declared == b"utf-8", is_file=self._is_file)
+        return self._text.is_text(is_declared=declared == "utf-8", is_file=self._is_file)
 
     def _events(self, chunk: bytes) -> Iterator[None]:
         """Sort a piece of the form into its fields. It yields where the model has to be written on."""

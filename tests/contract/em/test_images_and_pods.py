@@ -295,6 +295,42 @@ async def test_a_field_that_cannot_be_is_named(em: EM, field: str, value: object
     assert (await em.pod_status()).to_wire() == {"state": {}}
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "message", "remedy"),
+    [
+        ("node", "", "This field is required.", "Choose one of FPGA, GPU, MPU."),
+        ("node", "CPU", "no such node: CPU", "Choose one of FPGA, GPU, MPU."),
+        (
+            "max_duration",
+            float("nan"),
+            "a number is needed, not nan",
+            "Give the minutes after which the pod is stopped.",
+        ),
+        (
+            "max_duration",
+            float("inf"),
+            "a number is needed, not inf",
+            "Give the minutes after which the pod is stopped.",
+        ),
+        (
+            "max_duration",
+            1e300,
+            "more than 0 and at most 10080 minutes, not 1e+300",
+            "Give the minutes after which the pod is stopped.",
+        ),
+    ],
+)
+async def test_a_wrong_field_is_told_in_the_same_words(
+    em: EM, field: str, value: object, message: str, remedy: str
+) -> None:
+    spec = PodSpec.model_validate({"docker_image": "alpine", "max_duration": 1, "node": "GPU"} | {field: value})
+
+    with pytest.raises(InvalidField) as caught:
+        await em.run_pod(spec)
+
+    assert (caught.value.field, caught.value.message, caught.value.remedy) == (field, f"{field}: {message}", remedy)
+
+
 async def test_a_refused_run_leaves_the_pod_alone(em: EM) -> None:
     await run(em, "alpine")
     await state_where(em, "running")

@@ -160,10 +160,15 @@ async def test_another_encoding_is_its_own_business(grid: GridNode) -> None:
     assert await fetch(grid, "utf") == data
 
 
-async def test_an_encoding_that_is_none_is_refused(grid: GridNode) -> None:
-    with pytest.raises(InvalidField) as caught:
-        await grid.serve_model(MemorySource("m", b"x"), "m", allow_download=True, encoding="no\nencoding")
-    assert caught.value.field == "encoding"
+@pytest.mark.parametrize("encoding", ["no\nencoding", "nope", "utf\n8", "hex", "idna", ""])
+async def test_an_encoding_that_is_none_is_refused(bench: Any, encoding: str) -> None:
+    grid = bench.grid
+    for size_bytes in (1, 900_000 if bench.most_bytes else 2_000_000):
+        with pytest.raises(InvalidField) as caught:
+            await grid.serve_model(MemorySource("m", bytes(size_bytes)), "m", allow_download=True, encoding=encoding)
+        assert caught.value.field == "encoding"
+        assert caught.value.message == f"encoding: not the name of an encoding: {encoding}"
+        assert caught.value.remedy == "Use ISO-8859-1, which holds any bytes."
     assert list(await grid.models()) == []
 
 

@@ -20,14 +20,18 @@ from emtui.errors import (
     ContractViolation,
     EmtuiError,
     Forbidden,
+    InvalidField,
+    Locked,
     NotFound,
     RemoteFailed,
     Unreachable,
+    Untrusted,
 )
 from emtui.files import MemorySource
 from tests.grid_nodes import FakeNode, http_app, socket_node
 from tests.grid_serving import listening
 
+SERVED = {"success": True, "message": "Model saved with id: m"}
 REFUSED = "You're not allowed to download this model."
 
 
@@ -117,6 +121,21 @@ async def test_a_model_that_does_not_come(answer: Any, kind: type[EmtuiError]) -
     async with over_socket({"/get_model/m": answer}) as (grid, _):
         with pytest.raises(kind):
             await fetch(grid, "m")
+
+
+@pytest.mark.parametrize("nothing", [None, "", False])
+async def test_an_error_that_is_null_is_none(nothing: Any) -> None:
+    answers = {
+        "/models": {"success": True, "models": ["m"], "error": nothing},
+        "/get_model/m": {"serialized_model": "\xff", "error": nothing},
+        "/search": {"content": True, "error": nothing},
+        "/serve_model": {**SERVED, "error": nothing},
+    }
+    async with over_socket(answers) as (grid, _):
+        assert list(await grid.models()) == ["m"]
+        assert await fetch(grid, "m") == b"\xff"
+        assert await grid.search("#t") is True
+        assert await grid.serve_model(MemorySource("m", b"x"), "m", allow_download=True) == SERVED["message"]
 
 
 @pytest.mark.parametrize("model", ["\x00\xff", b"\x00\xff"])
@@ -217,7 +236,6 @@ async def test_a_node_of_pygrid_gets_a_small_model_as_a_form_of_text() -> None:
     async with over_http({("POST", "/serve-model/"): serve}) as grid:
         answer = await grid.serve_model(MemorySource("m", b"\x00\xff\r\n"), "m", allow_download=False)
     assert answer == "Model saved with id: m"
-    del forms[0]["_charset_"]
     assert forms == [
         {
             "encoding": "ISO-8859-1",
@@ -283,3 +301,171 @@ async def test_a_404_that_is_not_the_nodes_own_is_no_missing_model(body: Any) ->
     async with over_http({("GET", "/get_model/m"): answer}) as grid:
         with pytest.raises(NotServed):
             await fetch(grid, "m")
+
+
+# ------------------------------------------------------------------------------------- what is not the node's answer
+
+
+def to_slash(request: Request, status: int = 308) -> Response:
+    """What Flask answers where the route was written with a slash at its end."""
+    return Response(status_code=status, headers={"Location": f"{request.url.path}/"})
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole address", "path"])
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_to_the_slash_means_the_other_path_which_is_remembered(status: int, is_whole: bool) -> None:
+    asked: list[str] = []
+
+    def models(request: Request) -> Any:
+        asked.append(request.url.path)
+        if request.url.path.endswith("/"):
+            return {"models": ["m"]}
+        to = f"{request.url}/" if is_whole else f"{request.url.path}/"
+        return Response(status_code=status, headers={"Location": to})
+
+    def search(request: Request) -> Any:
+        return {"content": True} if request.url.path.endswith("/") else to_slash(request, status)
+
+    routes = {("GET", "/models"): models, ("GET", "/models/"): models}
+    async with over_http({**routes, ("POST", "/search"): search, ("POST", "/search/"): search}) as grid:
+        assert list(await grid.models()) == list(await grid.models()) == ["m"]
+        assert await grid.search("#t") is True
+    assert asked == ["/models", "/models/", "/models/"]
+
+
+async def test_models_whose_paths_end_with_a_slash_are_served_and_fetched() -> None:
+    kept: list[Any] = []
+
+    async def serve(request: Request) -> Any:
+        kept.append((await request.json())["model"])
+        return SERVED
+
+    routes = {
+        ("POST", "/serve_model"): to_slash,
+        ("POST", "/serve_model/"): serve,
+        ("GET", "/get_model/a b"): to_slash,
+        ("GET", "/get_model/a b/"): {"serialized_model": "\xff"},
+        ("GET", "/is_model_copy_allowed/a b"): to_slash,
+        ("GET", "/is_model_copy_allowed/a b/"): {"success": True},
+    }
+    async with over_http(routes) as grid:
+        assert await grid.serve_model(MemorySource("m", b"\x00"), "a b", allow_download=True) == SERVED["message"]
+        assert await fetch(grid, "a b") == b"\xff"
+        assert await grid.is_model_copy_allowed("a b") is True
+    assert kept == ["\x00"]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "/login",
+        "/",
+        "//evil.example.org/models/",
+        "http://127.0.0.1:1/models/",
+        "/models/?next=x",
+        "/models",
+        "http://[",
+    ],
+)
+async def test_a_redirect_to_anything_else_is_not_trusted(location: str) -> None:
+    def elsewhere(_: Request) -> Response:
+        return Response(status_code=308, headers={"Location": location})
+
+    async with over_http({("GET", "/models"): elsewhere, ("GET", "/models/"): {"models": ["m"]}}) as grid:
+        with pytest.raises(Untrusted):
+            await grid.models()
+
+
+async def test_a_redirect_that_goes_round_ends() -> None:
+    def without(request: Request) -> Response:
+        return Response(status_code=308, headers={"Location": request.url.path.rstrip("/")})
+
+    routes = {
+        ("GET", f"/{name}{end}"): without if end else to_slash
+        for name in ("models", "get_model/m")
+        for end in ("", "/")
+    }
+    async with over_http(routes) as grid:
+        for call in (grid.models(), fetch(grid, "m")):
+            with pytest.raises(NotServed):
+                await call
+
+
+@pytest.mark.parametrize("status", [302, 303])
+async def test_a_model_that_may_have_been_served_before_a_redirect_is_not_sent_again(status: int) -> None:
+    posts: list[str] = []
+
+    def serve(request: Request) -> Response:
+        posts.append(request.url.path)
+        return to_slash(request, status)
+
+    async with over_http({("POST", "/serve_model"): serve, ("POST", "/serve_model/"): serve}) as grid:
+        with pytest.raises(Untrusted):
+            await grid.serve_model(MemorySource("m", b"x"), "m", allow_download=True)
+    assert posts == ["/serve_model"]
+
+
+FRAMEWORKS = [
+    {"message": "The requested URL was not found on the server. If you entered the URL manually please check it."},
+    {"error": "Not Found"},
+    {"statusCode": 404, "message": "Cannot GET /models", "error": "Not Found"},
+    {"status": 404, "error": "Not Found", "message": "No message available", "path": "/models"},
+    {"message": "no Route matched with those values"},
+    {"error": "404 Not Found: The requested URL was not found on the server."},
+]
+
+
+@pytest.mark.parametrize("body", FRAMEWORKS, ids=lambda body: next(iter(body.values())))
+async def test_a_404_in_a_frameworks_words_is_no_answer_of_the_node(body: Any) -> None:
+    async def serve(request: Request) -> Any:
+        async with request.form():
+            return SERVED
+
+    def missing(_: Request) -> Response:
+        return JSONResponse(body, 404)
+
+    routes = {
+        ("GET", "/models"): missing,
+        ("GET", "/models/"): {"models": ["m"]},
+        ("POST", "/serve_model"): missing,
+        ("POST", "/serve-model/"): serve,
+        ("GET", "/get_model/m"): missing,
+    }
+    async with over_http(routes) as grid:
+        assert list(await grid.models()) == ["m"]
+        assert await grid.serve_model(MemorySource("m", b"x"), "m", allow_download=True) == SERVED["message"]
+        with pytest.raises(NotServed):
+            await fetch(grid, "m")
+
+
+@pytest.mark.parametrize("body", [{"error": "Model not found."}, {"success": False, "error": "Not Found"}])
+async def test_a_404_in_the_nodes_own_words_is_its_answer(body: Any) -> None:
+    async with over_http({("GET", "/get_model/m"): lambda _: JSONResponse(body, 404)}) as grid:
+        with pytest.raises(NotFound) as caught:
+            await fetch(grid, "m")
+    assert caught.value.message == body["error"]
+
+
+@pytest.mark.parametrize("status", [423, 429, 502, 503, 504])
+async def test_not_now_is_heard_with_how_long_to_wait_whatever_the_body(status: int) -> None:
+    def busy(_: Request) -> Response:
+        return JSONResponse({"success": False, "error": "busy"}, status, headers={"Retry-After": "7"})
+
+    paths = [("GET", "/models"), ("GET", "/get_model/m"), ("POST", "/search"), ("POST", "/serve_model")]
+    async with over_http(dict.fromkeys(paths, busy)) as grid:
+        serve = grid.serve_model(MemorySource("m", b"x"), "m", allow_download=True)
+        for call in (grid.models(), fetch(grid, "m"), grid.search("#t"), serve):
+            with pytest.raises((Locked, Unreachable)) as caught:
+                await call
+            error: Any = caught.value
+            assert isinstance(error, Locked) is (status in (423, 429))
+            assert error.retry_after_s == 7
+            assert "busy" in error.message
+            assert getattr(error, "may_have_run", False) is (status in (502, 504))
+
+
+async def test_what_is_no_encoding_is_refused_before_anything_is_sent() -> None:
+    async with over_http({}) as grid:
+        with pytest.raises(InvalidField) as caught:
+            await grid.serve_model(MemorySource("m", bytes(1 << 20)), "m", allow_download=True, encoding="nope")
+    assert caught.value.field == "encoding"

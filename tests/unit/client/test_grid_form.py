@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,3 +97,34 @@ async def test_a_source_that_changes_between_its_two_readings_is_not_sent_whole(
     body = await ModelForm.of(Shrinks("m", b"??"), FIELDS)
     with pytest.raises(LocalProblem):
         _ = [chunk async for chunk in body.stream()]
+
+
+@pytest.mark.parametrize("data", [b"\x00\xff", bytes(range(256)) * 3000], ids=["a field", "a file"])
+async def test_the_form_parser_of_aiohttp_reads_the_form(data: bytes) -> None:
+    forms: list[dict[str, object]] = []
+
+    async def serve(request: web.Request) -> web.Response:
+        form = dict(await request.post())
+        model = form["model"]
+        forms.append({**form, "model": model if isinstance(model, str) else model.file.read().decode()})
+        return web.Response()
+
+    app = web.Application(client_max_size=1 << 24)
+    app.router.add_post("/serve-model/", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        body = await ModelForm.of(MemorySource("m", data), FIELDS)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"http://{host}:{port}/serve-model/", data=body.stream(), headers={"Content-Type": body.content_type}
+            ) as answer,
+        ):
+            assert answer.status == 200
+    finally:
+        await runner.cleanup()
+    assert forms == [{**FIELDS, "model": data.decode("latin-1")}]

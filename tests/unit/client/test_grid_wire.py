@@ -103,7 +103,9 @@ def test_any_bytes_are_a_model(data: bytes) -> None:
     assert bytes_of_model(text_of_model(data, "ISO-8859-1"), "ISO-8859-1") == data
 
 
-@pytest.mark.parametrize("encoding", ["", "no such", "hex", "idna", "punycode", "undefined", "a\0b", "x" * 5000])
+@pytest.mark.parametrize(
+    "encoding", ["", "no such", "hex", "idna", "punycode", "undefined", "a\0b", "utf\n8", "x" * 5000]
+)
 def test_what_is_no_encoding_of_text_is_refused(encoding: str) -> None:
     for call in (lambda: text_of_model(b"x", encoding), lambda: bytes_of_model("x", encoding)):
         with pytest.raises(InvalidField) as caught:
