@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emtui.cli.exit_codes import Exit
-from emtui.errors import EmtuiError
+from emtui.errors import ConfigProblem, EmtuiError
 from emtui.text import safe_str
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # What the extra `serve` brings, by the names that are imported.
 _PACKAGES = ("starlette", "uvicorn", "python_multipart", "jwt", "argon2", "socketio")
 
+_ENGINE = re.compile(r"sandbox(?:\([a-z]+\))?|simulated")
 _MAX_PORT = 65_535
 _MAX_ACCESS_MIN = 24 * 60
 
@@ -65,7 +67,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
     passwords: dict[str, str] = {}
     password = os.environ.get("EMTUI_PASSWORD") or None
     if options.password_file is not None:
-        passwords, for_all = read_password_file(options.password_file, usernames or (DEFAULT_USER,))
+        passwords, for_all = read_password_file(options.password_file, usernames)
         password = for_all or password
     return Settings(
         directory=options.local or default_workspace(),
@@ -75,7 +77,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         passwords=passwords,
         password=password,
         engine=options.engine,
-        base_images=tuple(name.strip() for name in (options.base_images or "").split(",") if name.strip()),
+        base_images=options.base_images,
         has_grid_auth=options.grid_auth,
         tls_cert=options.tls_cert,
         tls_key=options.tls_key,
@@ -100,8 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=_port, default=8000, help="the port to listen on, 0 for a free one (default: %(default)s)"
     )
-    parser.add_argument("--engine", help="what runs the images: sandbox or simulated (default: the best that works)")
-    parser.add_argument("--base-images", metavar="NAME,NAME…", help="the base images on board")
+    parser.add_argument(
+        "--engine", type=_engine, help="what runs the images: sandbox or simulated (default: the best that works)"
+    )
+    parser.add_argument(
+        "--base-images", metavar="NAME,NAME…", type=_base_images, default=(), help="the base images on board"
+    )
     parser.add_argument(
         "--username",
         metavar="NAME",
@@ -113,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         "--password-file",
         metavar="FILE",
         type=_path,
-        help="a file of mode 0600: one password for all users, or name:password in each line (otherwise "
+        help="a file of mode 0600: one password for all users, or a line name:password for each (otherwise "
         "EMTUI_PASSWORD, or the one of an earlier start, or one is made and shown once)",
     )
     parser.add_argument("--grid-auth", action="store_true", help="ask for a token on the Grid Node too")
@@ -126,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--allow-origin",
         metavar="ORIGIN",
+        type=_origin,
         action="append",
         default=[],
         help="an origin whose pages may use this server: https://host[:port]",
@@ -144,6 +151,32 @@ def _path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("an empty name is no path")
     return Path(text)
+
+
+def _engine(text: str) -> str:
+    if not _ENGINE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"no engine is called {text!r}: choose sandbox or simulated")
+    return text
+
+
+def _base_images(text: str) -> tuple[str, ...]:
+    from emtui.local.engines.references import on_board
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if on_board(name, (name,)) is None:
+            raise argparse.ArgumentTypeError(f"not the name of a base image: {name!r}; write it without a tag")
+    return names
+
+
+def _origin(text: str) -> str:
+    from emtui.server.http.origins import checked_origin
+
+    try:
+        checked_origin(text)
+    except ConfigProblem:
+        raise argparse.ArgumentTypeError(f"not an origin: {text!r}; write scheme://host[:port], no path") from None
+    return text
 
 
 def _port(text: str) -> int:

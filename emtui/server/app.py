@@ -17,10 +17,12 @@ from emtui.server.em.calls import ROUTES, EMCalls
 from emtui.server.em.turn import Turn
 from emtui.server.grid.over_http import grid_router
 from emtui.server.grid.over_socketio import socket_server
+from emtui.server.grid.socket_bounds import SocketBounds
 from emtui.server.http.answers import Answer, refused
 from emtui.server.http.call import Call, note_of
 from emtui.server.http.edges import AccessLog, Rest, Unexpected
 from emtui.server.http.gate import Gate
+from emtui.server.http.slashes import is_socket_io, plain_path, single_slashes
 from emtui.server.settings import Settings
 from emtui.server.users.accounts import Accounts
 from emtui.server.users.sign_in import SignIn
@@ -28,8 +30,7 @@ from emtui.server.users.tokens import Tokens
 
 Handler = Callable[[Call], Awaitable[Answer | None]]
 
-_SOCKET_IO = "/socket.io"
-_SLASHES = re.compile(r"/+")
+_WITH_ID = re.compile(r"/+(?:is[_-]model[_-]copy[_-]allowed|get[_-]model)(?:/|$)")
 
 
 class MethodNotAllowed(EmtuiError):
@@ -52,8 +53,8 @@ class Dispatcher:
         self._patience = settings.patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"].startswith(_SOCKET_IO):
-            await self._sockets(scope, receive, send)
+        if is_socket_io(scope["path"]):
+            await self._sockets({**scope, "path": f"{plain_path(scope['path'])}/"}, receive, send)
             return
         if scope["type"] == "websocket":
             await receive()
@@ -70,27 +71,21 @@ class Dispatcher:
             await answer.send(send)
 
     async def _answer(self, call: Call) -> Answer | None:
-        path, method = _plain(call.scope["path"]), call.scope["method"]
+        path, method = plain_path(call.scope["path"]), call.scope["method"]
         handler = self._calls.get((path, method))
         if handler is not None:
             return await handler(call)
         if path in self._paths:
             allowed = ", ".join(sorted(known for at, known in self._calls if at == path))
             return _not_allowed(method, allowed)
-        # An id may hold any slashes; only those in front are nobody's.
         raw = call.scope.get("raw_path") or call.scope["path"].encode()
-        scope = {
-            **call.scope,
-            "app": self,
-            "path": "/" + call.scope["path"].lstrip("/"),
-            "raw_path": b"/" + raw.lstrip(b"/"),
-        }
-        await self._grid(scope, call.receive, call.send)
+        if _WITH_ID.match(call.scope["path"]):
+            # An id may hold any slashes; only those in front are nobody's.
+            path, raw = "/" + call.scope["path"].lstrip("/"), b"/" + raw.lstrip(b"/")
+        else:
+            raw = single_slashes(raw)
+        await self._grid({**call.scope, "app": self, "path": path, "raw_path": raw}, call.receive, call.send)
         return None
-
-
-def _plain(path: str) -> str:
-    return _SLASHES.sub("/", path).removesuffix("/") or "/"
 
 
 def _not_allowed(method: str, allowed: str) -> Answer:
@@ -149,7 +144,8 @@ def application(
         node_of, who_of_token, needs_auth=settings.has_grid_auth, allowed_origins=settings.allowed_origins
     )
     grid = grid_router(node_of, who, settings.patience)
-    app: ASGIApp = Dispatcher(calls, grid, socketio.ASGIApp(sockets), settings)
+    bounded = SocketBounds(socketio.ASGIApp(sockets), sockets.eio.sockets, settings.patience)
+    app: ASGIApp = Dispatcher(calls, grid, bounded, settings)
     app = Gate(Unexpected(app), _own_names(settings), settings.allowed_origins)
     return AccessLog(Rest(app, settings.patience.rest_s), write_log), sockets
 

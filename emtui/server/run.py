@@ -54,7 +54,9 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         handled: list[signal.Signals] = []
         try:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                    continue  # started with nohup, to outlive its terminal
                 with contextlib.suppress(RuntimeError, ValueError):  # in another thread no signal comes
                     loop.add_signal_handler(number, self.stop)
                     handled.append(number)
@@ -77,9 +79,14 @@ class _Server(uvicorn.Server):
 
 async def _close_sockets(sockets: socketio.AsyncServer) -> None:
     """Say goodbye to the Socket.IO clients, which would else hold their connections."""
-    for namespace, sid in [("/", sid) for sid, _ in sockets.manager.get_participants("/", None)]:
+    clients = list(sockets.manager.get_participants("/", None))
+    for sid, _ in clients:
         with contextlib.suppress(Exception):
-            await sockets.disconnect(sid, namespace=namespace)
+            await sockets.disconnect(sid)
+    # Those that never said who they are may hold one too, waiting for what does not come.
+    for engine_sid in set(sockets.eio.sockets).difference(engine_sid for _, engine_sid in clients):
+        with contextlib.suppress(Exception):
+            await sockets.eio.disconnect(engine_sid)
     await sockets.shutdown()
 
 

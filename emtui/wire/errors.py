@@ -2,6 +2,7 @@
 
 The specification has `error`, `message` and `log_tail` (EM API §1, §5, §6). A server of emtui adds `remedy` and
 `field`, so that its client says the same as local mode does; `detail` is what servers in the field say of a 401.
+A path that leaves the volume may be a 400 too: the specification has a 403 for a downlink only.
 """
 
 from collections.abc import Mapping
@@ -29,23 +30,36 @@ _MOST_LOG_LINES = 100
 _MOST_MESSAGE_CHARS = 4096
 _SHOWN_CHARS = 80
 
+_MOST_WIRE_CHARS = 1000
+
 _WITHOUT_STATUS = 500
+_LOCKED_REMEDY = "Try again in a moment."
 
 
 def error_to_wire(error: EmtuiError) -> tuple[int, dict[str, Any]]:
-    """The status and the JSON body that stand for `error`. What no status is known for is a 500."""
+    """The status and the JSON body that stand for `error`. What no status is known for is a 500.
+
+    A message may repeat what was sent: it is cut to 1,000 characters.
+    """
     status = error.status or _WITHOUT_STATUS
     is_inner = status == _WITHOUT_STATUS and not isinstance(error, ContractViolation)
-    body: dict[str, Any] = {"error": RemoteFailed.code if is_inner else error.code, "message": error.message}
+    message = _cut(error.message)
+    body: dict[str, Any] = {"error": RemoteFailed.code if is_inner else error.code, "message": message}
     if isinstance(error, NotSignedIn):
-        body["detail"] = error.message
+        body["detail"] = message
     if isinstance(error, InvalidField):
         body["field"] = error.field
     if isinstance(error, LoggedFailure):
         body["log_tail"] = list(error.log_tail)
-    if error.remedy:
+    if isinstance(error, Locked) and error.remedy == Locked.default_remedy:
+        body["remedy"] = _LOCKED_REMEDY  # not every client tries again by itself
+    elif error.remedy:
         body["remedy"] = error.remedy
     return status, body
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= _MOST_WIRE_CHARS else f"{message[: _MOST_WIRE_CHARS - 1]}…"
 
 
 def error_from_wire(status: int, body: object, *, retry_after_s: float | None = None) -> EmtuiError:
@@ -58,7 +72,7 @@ def error_from_wire(status: int, body: object, *, retry_after_s: float | None = 
     remedy = fields["remedy"] if isinstance(fields.get("remedy"), str) and fields["remedy"] else None
     code = fields["error"] if isinstance(fields.get("error"), str) and fields["error"].isidentifier() else None
     error = _of_status(status, code, message, fields, retry_after_s)
-    if remedy is not None:
+    if remedy is not None and not (isinstance(error, Locked) and remedy == _LOCKED_REMEDY):
         error.remedy = remedy
     return error
 
@@ -89,6 +103,8 @@ def _of_bad_request(code: str | None, message: str, fields: Mapping[str, Any]) -
         return BuildFailed(_log_tail(fields))
     if code == LoadFailed.code:
         return LoadFailed(_log_tail(fields))
+    if code == Forbidden.code:
+        return Forbidden(message)
     field = fields.get("field")
     if code == InvalidField.code and isinstance(field, str):
         return InvalidField(field, message.removeprefix(f"{field}: "))

@@ -1,6 +1,7 @@
 """How it starts, what it says when it cannot, and how it ends (P1, P8)."""
 
 import contextlib
+import json
 import re
 import signal
 import socket
@@ -71,10 +72,9 @@ def test_a_directory_that_is_no_workspace_is_left_alone(tmp_path: Path) -> None:
         (["--host", "no.such.host.invalid"], "no such address"),
         (["--username", "Upper"], "user: "),
         (["--username", "../up"], "user: "),
-        (["--allow-origin", "evil"], "--allow-origin"),
         (["--tls-cert", "missing.pem"], "belong together"),
         (["--tls-cert", "missing.pem", "--tls-key", "missing.pem"], "No such file"),
-        (["--engine", "magic"], "no engine is called magic"),
+        (["--engine", "sandbox(magic)"], "no engine is called sandbox(magic)"),
         (["--password-file", "missing"], "No such file"),
     ],
 )
@@ -82,7 +82,22 @@ def test_options_that_cannot_be_are_told_with_the_remedy(tmp_path: Path, options
     assert_refused(started(tmp_path / "dir", *options), what, ". ")
 
 
-@pytest.mark.parametrize("options", [["--port", "x"], ["--port", "65536"], ["--nonsense"], ["--access-minutes", "0"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--port", "x"],
+        ["--port", "65536"],
+        ["--nonsense"],
+        ["--access-minutes", "0"],
+        ["--engine", "magic"],
+        ["--engine", ""],
+        ["--allow-origin", "evil"],
+        ["--allow-origin", "https://a.example/path"],
+        ["--base-images", "a b"],
+        ["--base-images", "alpine,Upper"],
+        ["--base-images", "alpine:3"],
+    ],
+)
 def test_wrong_usage(tmp_path: Path, options: list[str]) -> None:
     code, out, errors = said(started(tmp_path / "dir", *options))
     assert (code, out) == (2, "")
@@ -158,8 +173,16 @@ def test_a_password_file_of_one_line_goes_before_the_environment(tmp_path: Path)
     file = tmp_path / "password"
     file.write_text("from:file\n")
     file.chmod(0o600)
-    with served(tmp_path / "dir", "--password-file", str(file)) as server:
+    with served(tmp_path / "dir", "--username", "client1", "--password-file", str(file)) as server:
         server.token("client1", "from:file")
+
+
+def test_a_password_file_of_one_line_may_name_its_user(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("ann:t:wo\n")
+    file.chmod(0o600)
+    with served(tmp_path / "dir", "--password-file", str(file)) as server:
+        server.token("ann", "t:wo")
 
 
 def test_a_password_file_that_others_can_read_or_that_is_a_link_is_refused(tmp_path: Path) -> None:
@@ -175,7 +198,7 @@ def test_a_password_file_that_others_can_read_or_that_is_a_link_is_refused(tmp_p
 # ------------------------------------------------------------------------------------------------------- end
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_told_to_stop_it_finishes_the_request_at_work(tmp_path: Path, number: signal.Signals) -> None:
     with served(tmp_path / "dir") as server:
         with held_uplink_until_end(server) as held:
@@ -209,6 +232,37 @@ def test_open_connections_do_not_keep_it_from_ending(tmp_path: Path) -> None:
         assert server.stop() == 0
         assert time.monotonic() - began < 10
         idle.close()
+
+
+def test_a_long_poll_of_a_client_that_never_connected_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    with served(tmp_path / "dir") as server:
+        address = f"{server.url}/socket.io/?EIO=4&transport=polling"
+        sid = json.loads(requests.get(address, timeout=10).text[1:])["sid"]
+        waiting = server.connect()
+        waiting.sendall(
+            f"GET /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        )
+        requests.get(f"{server.url}/models", timeout=10)
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 10
+        assert b" 200 " in waiting.recv(1000)
+        waiting.close()
+
+
+def test_under_nohup_it_outlives_its_terminal(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = started(tmp_path / "dir", environment={"EMTUI_PASSWORD": PASSWORD})
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    try:
+        server = Served(process, tmp_path / "dir")
+        process.send_signal(signal.SIGHUP)
+        assert requests.get(f"{server.url}/models", timeout=10).status_code == 200
+        assert server.stop() == 0
+    finally:
+        process.kill()
 
 
 def test_killed_in_an_uplink_nothing_half_made_is_left(tmp_path: Path) -> None:

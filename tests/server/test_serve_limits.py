@@ -1,6 +1,7 @@
 """Uplinks and requests that are too large, too slow, or not what they say (B13, B21)."""
 
 import contextlib
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -72,16 +73,16 @@ def test_an_uplink_at_the_limit_is_taken_and_one_byte_more_is_not_in_flat_memory
     ("form", "status"),
     [
         (part(b"files", b"a", b"1") + part(b"files", b"a", b"2") + END, 400),
-        (part(b"files", b"../a", b"1") + END, 403),
-        (part(b"files", b"/etc/a", b"1") + END, 403),
-        (part(b"files", b"..", b"1") + END, 403),
+        (part(b"files", b"../a", b"1") + END, 400),
+        (part(b"files", b"/etc/a", b"1") + END, 400),
+        (part(b"files", b"..", b"1") + END, 400),
         (part(b"files", b".", b"1") + END, 400),
         (part(b"files", b"a\0b", b"1") + END, 400),
         (part(b"files", b"n" * 256, b"1") + END, 400),
         (part(b"files", b"", b"") + END, 400),
         (part(b"files", None, b"text") + END, 400),
-        (part(b"files", b"a", b"1") + part(b"dest_path", None, b"../up") + END, 403),
-        (part(b"files", b"a", b"1") + part(b"dest_path", None, b"/etc") + END, 403),
+        (part(b"files", b"a", b"1") + part(b"dest_path", None, b"../up") + END, 400),
+        (part(b"files", b"a", b"1") + part(b"dest_path", None, b"/etc") + END, 400),
         (part(b"files", b"a", b"1") + part(b"dest_path", None, bytes(10_000_000)) + END, 400),
         (part(b"files", b"a", b"1"), 400),
         (part(b"files", b"a", b"1")[:-20], 400),
@@ -103,6 +104,21 @@ def test_forms_that_are_refused_leave_nothing(
     assert answer.status_code == status, answer.text
     assert set(answer.json()) >= {"error", "message"}
     assert_nothing_kept(server)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_fields_of_an_uplink_do_not_count_as_files(
+    server: Server, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch, is_first: bool
+) -> None:
+    monkeypatch.setattr("emtui.server.em.files.LOCAL_UPLINK_LIMIT_BYTES", 100)
+    field = part(b"dest_path", None, b"d")
+    file = part(b"files", b"a", b"x" * 100)
+    try:
+        answer = send(server, headers, (field + file if is_first else file + field) + END)
+        assert answer.status_code == 200, answer.text
+        assert (server.volume / "d/a").stat().st_size == 100
+    finally:
+        shutil.rmtree(server.volume / "d", ignore_errors=True)
 
 
 def test_the_type_must_name_the_boundary(server: Server, headers: dict[str, str]) -> None:

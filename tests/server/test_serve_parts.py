@@ -47,6 +47,34 @@ def test_what_a_password_file_says(
     assert read_password_file(private(tmp_path / "p", content), ("client1",)) == (passwords, password)
 
 
+@pytest.mark.parametrize(
+    ("content", "passwords", "password"),
+    [
+        (b"ann:b:c\n", {"ann": "b:c"}, None),
+        (b"client1:b\n", {"client1": "b"}, None),
+        (b"No user:b\n", {}, "No user:b"),
+        (b":b\n", {}, ":b"),
+        (b"ann:\n", {}, "ann:"),
+        (b"secret\n", {}, "secret"),
+    ],
+)
+def test_one_line_names_a_user_where_nobody_was_named(
+    tmp_path: Path, content: bytes, passwords: dict[str, str], password: str | None
+) -> None:
+    assert read_password_file(private(tmp_path / "p", content), ()) == (passwords, password)
+
+
+def test_a_password_that_nobody_could_sign_in_with_is_refused_at_the_start(tmp_path: Path) -> None:
+    with contextlib.closing(Accounts(tmp_path)) as accounts:
+        for passwords, password in (({"bob": "x" * 1025}, None), ({}, "x" * 1025)):
+            with pytest.raises(ConfigProblem, match=r"the password of (ann|bob) has over 1,024 characters") as caught:
+                accounts.settle(("ann", "bob"), passwords, password)
+            assert caught.value.remedy
+        assert accounts.usernames == ()
+        accounts.settle(("ann",), {}, "x" * 1024)
+        assert accounts.is_password("ann", "x" * 1024)
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe", b"a:1\nb\n", b"a:1\ncanary word:2\n", b"x" * 100_000])
 def test_a_password_file_that_is_wrong_is_refused_without_its_content(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ConfigProblem) as caught:

@@ -9,7 +9,9 @@ import pytest
 import requests
 import urllib3
 
-from tests.serving import Server
+from emtui.errors import Forbidden, Locked
+from emtui.wire.errors import error_from_wire
+from tests.serving import Server, held_uplink
 
 
 @pytest.fixture
@@ -171,6 +173,45 @@ def test_paths_that_are_none_or_leave_the_volume(em: EM, query: str, status: int
     assert set(answer.json()) >= {"error", "message"}
 
 
+def test_a_path_that_leaves_the_volume_is_forbidden_by_the_body_and_a_400_where_no_403_is_specified(em: EM) -> None:
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("/em/files/uplink", {"files": {"files": ("f", b"x")}, "data": {"dest_path": "../up"}}),
+        ("/em/files/delete", {"json": {"filepath": "../up"}}),
+        ("/em/pod/image/build", {"json": {"dockerfile": "Dockerfile", "context": "../up", "image_name": "x"}}),
+        ("/em/pod/image/load", {"json": {"tarfile": "../up", "image": "x"}}),
+    ]
+    document = em.get("/schema/").json()
+    for path, given in calls:
+        assert said(em.post(path, **given))[:2] == (400, "FORBIDDEN"), path
+        assert "403" not in document["paths"][path]["post"]["responses"]
+    assert said(em.get("/em/files/downlink", filepath="../up"))[:2] == (403, "FORBIDDEN")
+    assert "403" in document["paths"]["/em/files/downlink"]["get"]["responses"]
+
+
+def test_what_is_told_of_a_busy_server_is_true_for_every_client(server: Server, em: EM) -> None:
+    with held_uplink(server, em.headers):
+        answer = em.get("/em/files/list")
+    assert said(answer)[:2] == (423, "LOCKED")
+    assert answer.json()["remedy"] == "Try again in a moment."
+    assert error_from_wire(423, answer.json()).remedy == Locked.default_remedy, "emtui's own client does it by itself"
+
+
+def test_a_forbidden_path_is_one_for_the_client_whatever_the_status(em: EM) -> None:
+    answer = em.post("/em/files/delete", json={"filepath": "../up"})
+    error = error_from_wire(answer.status_code, answer.json())
+    assert (type(error), error.status) == (Forbidden, 403)
+    assert error.message == answer.json()["message"]
+
+
+def test_a_400_does_not_repeat_all_that_was_sent(em: EM) -> None:
+    answer = requests.get(f"{em.url}/em/files/downlink?filepath={'a' * 30_000}", headers=em.headers, timeout=30)
+    assert answer.status_code == 400
+    message = answer.json()["message"]
+    assert len(message) <= 1000
+    assert message.endswith("…")
+    assert len(answer.content) < 4000
+
+
 def test_a_file_that_changes_while_it_is_sent_is_cut_off_with_the_reason(em: EM, server: Server) -> None:
     path = server.volume / "changes"
     path.write_bytes(bytes(40_000_000))
@@ -325,6 +366,22 @@ def test_unknown_paths_and_methods(em: EM) -> None:
     assert wrong.headers["Allow"] == "GET"
     assert said(em.get("/em/files/uplink"))[:2] == (405, "METHOD_NOT_ALLOWED")
     assert said(em.get("/serve_model"))[:2] == (405, "METHOD_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize(
+    "path", ["/models//", "//models", "//dataset-tags//", "/socket.io//?EIO=4&transport=polling",
+             "//socket.io/?EIO=4&transport=polling"]
+)  # fmt: skip
+def test_doubled_slashes_do_not_count_for_the_grid_node_either(server: Server, path: str) -> None:
+    assert requests.get(f"{server.url}{path}", timeout=30).status_code == 200
+
+
+def test_the_slashes_of_an_id_are_its_own(server: Server) -> None:
+    fields = {"model_id": "/a//b/", "model": "x", "allow_download": True}
+    posted = requests.post(f"{server.url}//serve_model//", json=fields, timeout=30)
+    assert posted.json()["success"] is True, posted.text
+    assert requests.get(f"{server.url}//get_model//a//b/", timeout=30).json() == {"serialized_model": "x"}
+    assert requests.get(f"{server.url}/get_model/a/b", timeout=30).status_code == 404
 
 
 def test_users_are_kept_apart(server: Server) -> None:

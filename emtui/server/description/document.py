@@ -11,6 +11,9 @@ _DESCRIPTION = """The Engineering Model (EM) of Clustergate-2 and a Grid Node, o
 
 Sign in at `/auth/` and send `Authorization: Bearer <access>` with every call of the EM. The EM does one request at a
 time, for everybody: while one is being worked on, every other one is answered with 423 and was not executed.
+A path that leaves the volume is a 400 with the error `FORBIDDEN`, of a downlink a 403.
+
+Any request that does not name this server (`Host`), or comes from a page that may not use it (`Origin`), is a 403.
 
 Bodies may be JSON, a form, or a form with parts. A field that is missing, empty or null is not given. Double slashes in
 a path and one at its end do not count. The Grid Node is served over Socket.IO too, at `/socket.io/`: the event's name

@@ -121,7 +121,6 @@ _OPERATIONS: dict[str, dict[str, Any]] = {
                 {"error": "NO_FILES", "message": "No files were provided for uplink!"},
                 {"error": "MAX_UPLINK_SIZE_EXCEEDED", "message": "Total upload size exceeds 500 MB"},
             ),
-            "403": error("A path that leaves the volume", {"error": "FORBIDDEN", "message": "dest_path: …"}),
             "408": STALLED,
         },
     },
@@ -176,7 +175,6 @@ _OPERATIONS: dict[str, dict[str, Any]] = {
         "responses": {
             "200": answer("Success", MESSAGE, {"message": "File deleted successfully"}),
             "400": error("File delete failed", {"error": "BAD_REQUEST", "message": "no such file or folder: …"}),
-            "403": error("A path that leaves the volume", {"error": "FORBIDDEN", "message": "filepath: …"}),
         },
     },
     "build": {
@@ -187,7 +185,6 @@ _OPERATIONS: dict[str, dict[str, Any]] = {
         "responses": {
             "200": answer("Success", MESSAGE, {"message": "Docker Image built successfully"}),
             "400": error("Build failed, with the log's last 100 lines", _BUILD_FAILED),
-            "403": error("A path that leaves the volume", {"error": "FORBIDDEN", "message": "context: …"}),
         },
     },
     "load": {
@@ -196,7 +193,6 @@ _OPERATIONS: dict[str, dict[str, Any]] = {
         "responses": {
             "200": answer("Success", MESSAGE, {"message": "Tar file loaded successfully"}),
             "400": error("Invalid path or load failure", _LOAD_FAILED),
-            "403": error("A path that leaves the volume", {"error": "FORBIDDEN", "message": "tarfile: …"}),
         },
     },
     "images": {
@@ -246,17 +242,16 @@ def em_paths() -> dict[str, Any]:
         for number, path in enumerate(route.paths):
             operation = {**_OPERATIONS[route.name], "tags": ["EM"], "security": [{"bearer": []}]}
             operation["operationId"] = f"{route.name}-{number + 1}" if number else route.name
-            operation["responses"] = _answers(operation, has_body=route.method == "POST")
+            operation["responses"] = _answers(operation, is_write=route.method == "POST")
             if number:
                 operation["deprecated"] = True
             paths[path] = {route.method.lower(): operation}
     return paths
 
 
-def _answers(operation: dict[str, Any], *, has_body: bool) -> dict[str, Any]:
-    common = {"400": BAD_REQUEST, "401": NOT_SIGNED_IN, "403": REFUSED, "423": LOCKED, "500": FAILED}
-    if has_body:
-        common |= {"408": STALLED, "415": WRONG_TYPE}
+def _answers(operation: dict[str, Any], *, is_write: bool) -> dict[str, Any]:
+    common = {"400": BAD_REQUEST, "401": NOT_SIGNED_IN, "423": LOCKED, "500": FAILED}
+    common |= {"408": STALLED, "415": WRONG_TYPE} if is_write else {"403": REFUSED}
     return dict(sorted((common | operation["responses"]).items()))
 
 

@@ -146,7 +146,7 @@ NOT_SIGNED_IN = {
 }
 LOCKED = error(
     "If CG2 is busy. Nothing was executed",
-    {"error": "LOCKED", "message": "CG2 is busy", "remedy": "It is tried again by itself."},
+    {"error": "LOCKED", "message": "CG2 is busy", "remedy": "Try again in a moment."},
 )
 FAILED = error("Server side error", {"error": "INTERNAL_ERROR", "message": "the server failed inside"})
 REFUSED = error("A host or a page that may not use this server", {"error": "FORBIDDEN", "message": "this name is …"})

@@ -4,12 +4,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Literal
 
+from emtui.errors import Forbidden
 from emtui.local.em import LocalEM
 from emtui.local.opening import LocalEnds
 from emtui.server.em.files import delete, send_downlink, send_listing, uplink
 from emtui.server.em.pod_spec import pod_spec
 from emtui.server.em.turn import Turn
-from emtui.server.http.answers import Answer, Header, ok
+from emtui.server.http.answers import Answer, Header, ok, refused
 from emtui.server.http.call import Call, note_of
 from emtui.server.http.fields import Fields, read_fields
 from emtui.server.users.tokens import Tokens
@@ -48,6 +49,9 @@ _WRITES: dict[str, Callable[[Fields, LocalEM], Coroutine[object, object, Answer]
     "run": _run,
 }
 _READS: dict[str, Callable[[LocalEM], Coroutine[object, object, Answer]]] = {"images": _images, "status": _status}
+
+# The specification has no 403 but for a downlink; the body says FORBIDDEN all the same.
+_WITHOUT_403 = frozenset({"uplink", *_WRITES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,14 @@ class EMCalls:
         user = self._tokens.bearer(call.header(b"authorization"))
         note_of(call.scope).user = user
         ends = self._ends_of(user)
+        try:
+            return await self._work(name, call, ends)
+        except Forbidden as error:
+            if name not in _WITHOUT_403:
+                raise
+            return Answer(400, refused(error).body)
+
+    async def _work(self, name: str, call: Call, ends: LocalEnds) -> Answer | None:
         if name == "uplink":
             with self._turn.take():
                 return _marked(await uplink(call, ends.em), ends)

@@ -57,7 +57,7 @@ class _UplinkForm:
                 await self._flush()
             return
         self._other_bytes += len(data)
-        if self._other_bytes + self._taken.total_bytes > LOCAL_UPLINK_LIMIT_BYTES:
+        if self._other_bytes > LOCAL_UPLINK_LIMIT_BYTES:
             raise too_large()
         if self._part is not None and self._part.filename is None:
             self._pending.append(data)

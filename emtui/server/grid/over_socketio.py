@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
+import engineio  # type: ignore[import-untyped]
 import socketio  # type: ignore[import-untyped]
 from socketio.exceptions import ConnectionRefusedError as Refused  # type: ignore[import-untyped]
 
@@ -19,14 +20,12 @@ from emtui.errors import BadRequest
 from emtui.local.grid import LocalGrid
 from emtui.server.grid import answers
 from emtui.server.grid.answers import Answer, answered
+from emtui.server.grid.socket_bounds import MAX_CLIENTS, is_too_large
 from emtui.wire.grid import MAX_EVENT_BYTES, MODEL_ENCODING, NOT_SIGNED_IN, SIZES_HEADER, text_of_model
 from emtui.wire.grid_packets import GridPacket
 
 MAX_SOCKET_MODEL_BYTES = 16 << 20
 """The largest model that travels as one acknowledgement; it is in memory several times meanwhile."""
-
-MAX_CLIENTS = 256
-"""Connections at once: enough for a team, and each of them holds buffers."""
 
 # Acknowledgements that a client has not read yet. Beyond them its next event has to wait.
 _MOST_UNREAD = 64
@@ -40,6 +39,22 @@ _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
 _WITH_ID = re.compile(r"/?(is[_-]model[_-]copy[_-]allowed|get[_-]model)(?:/(.*))?", re.DOTALL)
+
+
+class _Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no types
+    """Engine.IO, which does not wait until a client that it drops has fetched everything: most never do."""
+
+    async def disconnect(self, sid: str | None = None) -> None:
+        for each in list(self.sockets) if sid is None else [sid]:
+            socket = self.sockets.get(each)
+            if socket is not None:
+                await socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+                self.sockets.pop(each, None)
+
+
+class _Sockets(socketio.AsyncServer):  # type: ignore[misc]
+    def _engineio_server_class(self) -> type[_Engine]:
+        return _Engine
 
 
 def socket_server(
@@ -60,7 +75,7 @@ def socket_server(
     def is_allowed(origin: str, environ: Mapping[str, Any]) -> bool:
         return origin in allowed_origins or origin == f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST')}"
 
-    server = socketio.AsyncServer(
+    server = _Sockets(
         async_mode="asgi",
         async_handlers=False,
         serializer=GridPacket,
@@ -73,7 +88,7 @@ def socket_server(
 
     @server.on("connect")  # type: ignore[untyped-decorator]  # the library has no types
     async def connect(sid: str, environ: Mapping[str, Any], auth: object) -> None:
-        if len(server.eio.sockets) > MAX_CLIENTS:
+        if sum(1 for _ in server.manager.get_participants("/", None)) > MAX_CLIENTS:
             raise Refused("too many clients are connected; try again later")
         token = _token(environ, auth)
         if (token is None and needs_auth) or (token is not None and who_of_token(token) is None):
@@ -88,6 +103,8 @@ def socket_server(
         who = None if token is None else who_of_token(token)
         if token is not None and who is None:
             answer = answers.not_signed_in()
+        elif is_too_large(args):
+            answer = await _too_large(name)
         else:
             answer = await _answer(node_of(who), name, args[0] if args else None, with_sizes=session.get("sizes"))
         await _until_read(server, sid)
@@ -134,6 +151,18 @@ async def _get_model(node: LocalGrid, model_id: str) -> Answer:
         return {"serialized_model": text_of_model(data, MODEL_ENCODING)}
 
     return await answered(call, "error")
+
+
+async def _too_large(name: object) -> Answer:
+    async def call() -> None:
+        raise BadRequest(
+            f"the event is too large for Socket.IO (over {MAX_EVENT_BYTES:,} bytes): send it over HTTP",
+            remedy="POST /serve_model",
+        )
+
+    if isinstance(name, str) and name.strip("/").replace("_", "-") == "serve-model":
+        return await answered(call, "message", success=False)
+    return await answered(call, "error", success=False)
 
 
 async def _unreadable() -> None:

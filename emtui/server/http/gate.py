@@ -7,15 +7,15 @@ against DNS rebinding), and come from a page of it or of an allowed origin (`Ori
 import ipaddress
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emtui.errors import BadRequest, ConfigProblem, Forbidden
+from emtui.errors import BadRequest, Forbidden
 from emtui.server.http.answers import CLOSE, Answer, refused
+from emtui.server.http.origins import checked_origin, origin_of, plain_host
+from emtui.server.http.slashes import is_socket_io
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.%]+\]|[^\[\]:/?#@\s]+)(?::(?P<port>\d{1,5}))?")
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 _PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST"),
@@ -33,7 +33,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str]) -> None:
         self._app = app
-        self._hosts = frozenset(_plain(host) for host in hosts)
+        self._hosts = frozenset(plain_host(host) for host in hosts)
         self._origins = frozenset(checked_origin(origin) for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +46,7 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
         elif answer is not None:
             await answer.send(send)
-        elif origin is None or scope["type"] == "websocket" or scope["path"].startswith("/socket.io"):
+        elif origin is None or scope["type"] == "websocket" or is_socket_io(scope["path"]):
             await self._app(scope, receive, send)  # Socket.IO writes these headers itself
         else:
             await self._for_page(origin, scope, receive, send)
@@ -67,8 +67,8 @@ class Gate:
         if not origins:
             return None, None
         if len(origins) == 1:
-            origin = _origin(origins[0])
-            if origin is not None and origin == _origin(f"{scope['scheme'].replace('ws', 'http')}://{hosts[0]}"):
+            origin = origin_of(origins[0])
+            if origin is not None and origin == origin_of(f"{scope['scheme'].replace('ws', 'http')}://{hosts[0]}"):
                 return None, None
             if origin is not None and origin in self._origins:
                 return None, origins[0].encode("latin-1")
@@ -79,7 +79,7 @@ class Gate:
         match = _HOST.fullmatch(host)
         if match is None:
             return False
-        name = _plain(match["name"])
+        name = plain_host(match["name"])
         return name in self._hosts or is_address(name)
 
     async def _for_page(self, origin: bytes, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,33 +105,3 @@ def is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def checked_origin(text: str) -> tuple[str, str, int]:
-    """An origin of the command line.
-
-    Raises:
-        ConfigProblem: it is none.
-    """
-    origin = _origin(text)
-    if origin is None:
-        raise ConfigProblem(f"--allow-origin: not an origin: {text}", remedy="Write scheme://host[:port], no path.")
-    return origin
-
-
-def _origin(text: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port; None for `null` and what is no origin."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.path or parts.query or parts.fragment:
-        return None
-    if "@" in parts.netloc:
-        return None
-    return parts.scheme, _plain(parts.hostname), port if port is not None else _DEFAULT_PORTS[parts.scheme]
-
-
-def _plain(host: str) -> str:
-    return host.lower().strip("[]").rstrip(".")

@@ -14,7 +14,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from emtui.errors import WorkspaceProblem
+from emtui.errors import ConfigProblem, WorkspaceProblem
 from emtui.local.em import check_user
 from emtui.server.users.passwords import made_password
 from emtui.sqlite import Database
@@ -87,11 +87,18 @@ class Accounts:
         one.
 
         Raises:
-            ConfigProblem: a user's name cannot be one.
+            ConfigProblem: a user's name or password cannot be one. Nothing was changed.
         """
         made: dict[str, str] = {}
         for username in usernames:
             check_user(username)
+            wanted = passwords.get(username, password)
+            if wanted is not None and len(wanted) > MAX_PASSWORD_CHARS:
+                raise ConfigProblem(
+                    f"the password of {username} has over {MAX_PASSWORD_CHARS:,} characters",
+                    remedy="Give a shorter one in the --password-file or in EMTUI_PASSWORD.",
+                )
+        for username in usernames:
             given = passwords.get(username, password)
             if given is None:
                 if username in self._hashes:

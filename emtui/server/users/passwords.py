@@ -26,8 +26,9 @@ def made_password() -> str:
 def read_password_file(path: Path, usernames: Sequence[str]) -> tuple[dict[str, str], str | None]:
     """The passwords by user, and the one for everybody else. Blocks.
 
-    A file of one line holds the password of all `usernames`, unless it begins with one of them and a colon. A file
-    of several lines holds `name:password` in each; whoever it names is a user. Empty lines are left out.
+    A file of one line holds the password of all `usernames`, unless it begins with one of them and a colon; where
+    no user is named otherwise, with any user's name and a colon. A file of several lines holds `name:password` in
+    each; whoever it names is a user. Empty lines are left out.
 
     Raises:
         ConfigProblem: it cannot be read, is a link, is not ours, others can read it, or a line is not as it should
@@ -38,7 +39,8 @@ def read_password_file(path: Path, usernames: Sequence[str]) -> tuple[dict[str, 
         raise ConfigProblem(f"--password-file: {path} is empty", remedy="Write the password into its first line.")
     if len(lines) == 1:
         name, colon, password = lines[0].partition(":")
-        return ({name: password}, None) if colon and name in usernames and password else ({}, lines[0])
+        is_named = name in usernames if usernames else _is_user(name)
+        return ({name: password}, None) if colon and is_named and password else ({}, lines[0])
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         name, colon, password = line.partition(":")
@@ -56,6 +58,14 @@ def read_password_file(path: Path, usernames: Sequence[str]) -> tuple[dict[str, 
             ) from None
         found[name] = password
     return found, None
+
+
+def _is_user(name: str) -> bool:
+    try:
+        check_user(name)
+    except ConfigProblem:
+        return False
+    return True
 
 
 def _read(path: Path) -> str:
