@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from emtui.conductor import Conductor
+    from emtui.opening import SignInAt
     from emtui.profile import Profile
 
 CANNOT_OPEN_EXIT = 3
@@ -62,6 +63,8 @@ class EmtuiApp(OrderedApp[None]):
         self._opened = asyncio.Event()
         self._leaving = asyncio.Event()
         self._session_worker: Worker[None] | None = None
+        self._waits_to_sign_in = False
+        self._is_signing_in = False
 
     def get_default_screen(self) -> Screen[Any]:
         return self._main
@@ -197,6 +200,14 @@ class EmtuiApp(OrderedApp[None]):
         if self.conductor is not None:
             await self.conductor.submit(command)
 
+    @on(MainScreen.Uncovered)
+    def _sign_in_now(self) -> None:
+        conductor = self.conductor
+        if self._waits_to_sign_in and conductor is not None and self.screen is self.main:
+            self._waits_to_sign_in = False
+            if conductor.session.needed_sign_ins:
+                self._show_sign_in(conductor)
+
     @on(MainScreen.Asked)
     async def _answer(self, event: MainScreen.Asked) -> None:
         conductor = self.conductor
@@ -208,7 +219,7 @@ class EmtuiApp(OrderedApp[None]):
             case "copy":
                 self._copy()
             case "sign_in" if conductor is not None:
-                await self._show_sign_in(conductor)
+                self._show_sign_in(conductor)
             case "search" if conductor is not None:
                 await self._show_search(conductor)
             case "refresh" if conductor is not None:
@@ -260,17 +271,37 @@ class EmtuiApp(OrderedApp[None]):
         grid = self.main.grid.feed.value
         await self.push_screen(SearchDialog(conductor.search, grid.tags if grid is not None else ()))
 
+    @work(group="sign-in")
     async def _show_sign_in(self, conductor: "Conductor") -> None:
-        from emtui.screens.sign_in import SignInDialog
-
-        if self.screen is not self.main:
-            return  # another dialog is open; `S` opens this one later
-        ends = conductor.session.ends
-        if ends.sign_in is None:
+        """Ask for a password wherever one is needed, one after the other; once another dialog is closed, if one is
+        open."""
+        session = conductor.session
+        if not session.ends.sign_ins:
             self.main.say("Nobody has to sign in here.")
             return
-        self.clear_notifications()
-        await self.push_screen(SignInDialog(conductor.sign_in, ends.sign_in_at, conductor.user))
+        if self._is_signing_in:
+            return
+        if self.screen is not self.main:
+            self._waits_to_sign_in = True
+            return
+        self._is_signing_in = True
+        try:
+            asked: list[SignInAt] = []
+            following: SignInAt | None = next(iter(session.needed_sign_ins or session.ends.sign_ins))
+            while following is not None:
+                asked.append(following)
+                await self._sign_in_at(conductor, following)
+                following = next((at for at in session.needed_sign_ins if at not in asked), None)
+        finally:
+            self._is_signing_in = False
+
+    async def _sign_in_at(self, conductor: "Conductor", at: "SignInAt") -> None:
+        from emtui.screens.sign_in import SignInDialog
+
+        dialog = SignInDialog(
+            partial(conductor.sign_in, at), at.url, conductor.user, partial(conductor.why_sign_in, at)
+        )
+        await self.push_screen_wait(dialog)
 
     def _copy(self) -> None:
         copied = self.main.copy_text()

@@ -13,7 +13,7 @@ from emtui.commands import REGISTRY, Command, Endpoint, RunPod
 from emtui.errors import EmtuiError, NotFound
 from emtui.feeds import ACTIVE_POD_POLL_S, LARGEST_SHARE, POLL_S, REMOTE_SHARE, GridWatch, PodWatch, Poller
 from emtui.journal import Entry
-from emtui.opening import absent
+from emtui.opening import SignInAt, absent
 from emtui.plain import EndpointInfo, Listing
 from emtui.session import Session, adopt_left_behind
 from emtui.views import CommandState, Feed, LinkHealth, PodView, SearchAnswer, Stage
@@ -49,7 +49,7 @@ class Conductor:
         self._pod_watch: PodWatch | None = None
         self._grid_watch: GridWatch | None = None
         self._info: EndpointInfo | None = None
-        self._needed_sign_in = False
+        self._needed_sign_ins: tuple[SignInAt, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
         em_share = REMOTE_SHARE if session.profile.em_kind == "remote" else LARGEST_SHARE
         self.files: Poller[Listing] = Poller(
@@ -59,7 +59,7 @@ class Conductor:
         for link in (session.em, session.grid):
             link.on_state = self._show_state
             link.gauge.on_change = self._show_health
-            link.can_sign_in = session.ends.sign_in is not None
+            link.can_sign_in = any(link.endpoint in at.endpoints for at in session.ends.sign_ins)
             self._show_health(link.health)
         session.ends.hooks.grid_connected = self._pull_grid
 
@@ -228,10 +228,15 @@ class Conductor:
             link.hold() if is_held else link.release()
         return is_held
 
-    async def sign_in(self, username: str, password: str) -> None:
-        """Sign in at the remote end, and ask it for everything. Raises EmtuiError."""
-        await self.session.sign_in(username, password)
+    async def sign_in(self, at: SignInAt, username: str, password: str) -> None:
+        """Sign in at a remote end, and ask it for everything. Raises EmtuiError."""
+        await self.session.sign_in(at, username, password)
         self.refresh()
+
+    def why_sign_in(self, at: SignInAt) -> str:
+        """What that end has said of it; empty where it has said nothing. Foreign."""
+        feeds = (self._screen.files.feed, self._screen.pod.feed) if "em" in at.endpoints else (self._screen.grid.feed,)
+        return next((feed.error for feed in feeds if feed.error), "")
 
     def refresh(self) -> None:
         """Ask for everything at once."""
@@ -284,10 +289,10 @@ class Conductor:
 
     def _show_health(self, health: LinkHealth) -> None:
         self._screen.header.show_health(health)
-        needs_sign_in = any(link.health.vitals.needs_sign_in for link in (self.session.em, self.session.grid))
-        if needs_sign_in and not self._needed_sign_in and self.session.ends.sign_in is not None:
+        needed = self.session.needed_sign_ins
+        if not set(needed) <= set(self._needed_sign_ins):
             self._screen.action_ask("sign_in")
-        self._needed_sign_in = needs_sign_in
+        self._needed_sign_ins = needed
 
 
 def recall(entry: Entry) -> CommandState:

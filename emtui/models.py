@@ -108,12 +108,13 @@ class Image(Frozen):
     @classmethod
     def _from_text(cls, value: Any) -> Any:
         if isinstance(value, str):
-            repository, colon, tag = value.rpartition(":")
-            if colon and "/" not in tag:
-                return {"repository": repository, "tag": tag}
-            return {"repository": value}
+            return _name_and_tag(value)
         if isinstance(value, Mapping):
-            return {key: item for key, item in value.items() if item is not None}
+            given = {key: item for key, item in value.items() if item is not None}
+            name = given.get("name")
+            if isinstance(name, str) and not given.keys() & {"repository", "Repository", "tag", "Tag"}:
+                return given | _name_and_tag(name)
+            return given
         return value
 
     @property
@@ -126,6 +127,11 @@ class Image(Frozen):
         return int(self.size) if is_number else None
 
 
+def _name_and_tag(text: str) -> dict[str, str]:
+    repository, colon, tag = text.rpartition(":")
+    return {"repository": repository, "tag": tag} if colon and "/" not in tag else {"repository": text}
+
+
 # ------------------------------------------------------------------------------------------------------ pods
 
 
@@ -133,21 +139,32 @@ NODES = ("FPGA", "GPU", "MPU")
 """The kinds of node on CG2."""
 
 
-class Waiting(Frozen):
+class _State(Frozen):
+    """One of the states: null means "not given"."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: item for key, item in value.items() if item is not None}
+        return value
+
+
+class Waiting(_State):
     """The pod is not running yet. `reason` as Kubernetes has it: `ContainerCreating`, `ImagePullBackOff`, …"""
 
     reason: ForeignStr = ""
     message: ForeignStr = ""
 
 
-class Running(Frozen):
+class Running(_State):
     """The pod runs. `message` is local mode's: what is special about this run (a simulated engine, say)."""
 
     started_at: AwareDatetime = Field(alias="startedAt")
     message: ForeignStr = ""
 
 
-class Terminated(Frozen):
+class Terminated(_State):
     """The pod has ended. `reason`: `Completed`, `Error`, `OOMKilled`, `DeadlineExceeded`, …"""
 
     exit_code: int = Field(alias="exitCode")

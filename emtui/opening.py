@@ -5,9 +5,10 @@ What an end needs is imported when it is opened: a local session loads no HTTP l
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -46,6 +47,18 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInAt:
+    """Where somebody can sign in, and which ends that is for.
+
+    `sign_in` takes a user's name and password, which go to `url` and nowhere else; it raises `NotSignedIn`.
+    """
+
+    url: str
+    endpoints: tuple[Endpoint, ...]
+    sign_in: Callable[[str, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Ends:
     """Both ends of an open profile.
 
@@ -55,8 +68,7 @@ class Ends:
         user: whose volume it is, for the names of images.
         notices: what went otherwise than meant while they were opened.
         banners: what must stand on the screen all the time.
-        sign_in: takes a user's name and password, and raises `NotSignedIn`; None where nobody has to.
-        sign_in_at: the address at which it does.
+        sign_ins: the addresses at which somebody can sign in, the EM's first.
         hooks: who hears of what happens.
     """
 
@@ -66,8 +78,7 @@ class Ends:
     user: str = LOCAL_USER
     notices: tuple[str, ...] = ()
     banners: tuple[str, ...] = ()
-    sign_in: Callable[[str, str], Awaitable[None]] | None = None
-    sign_in_at: str = ""
+    sign_ins: tuple[SignInAt, ...] = ()
 
 
 def absent(endpoint: Endpoint) -> ConfigProblem:
@@ -111,22 +122,26 @@ async def open_ends(profile: Profile) -> AsyncIterator[Ends]:
         grid = cast(GridNode, _Absent("grid"))
         folder = profile.workspace
         notices: tuple[str, ...] = ()
+        for remote in (profile.em, profile.grid):
+            if remote is not None:
+                await asyncio.to_thread(_check_certificates, remote)
         if "local" in kinds:
             local_em, local_grid, folder, notices = await stack.enter_async_context(_open_local(profile))
             em = local_em if profile.em_kind == "local" else em
             grid = local_grid if profile.grid_kind == "local" else grid
         else:
             stack.callback(os.close, await in_thread(_take_folder, folder))
-        signing_in: list[Callable[[str, str], Awaitable[None]]] = []
+        sign_ins: list[SignInAt] = []
         if profile.em is not None:
             em = http_em = await stack.enter_async_context(_open_em(profile.em, hooks))
-            signing_in.append(http_em.sign_in)
+            sign_ins.append(SignInAt(profile.em.url, ("em",), http_em.sign_in))
         if profile.grid is not None:
             grid = remote_grid = await stack.enter_async_context(_open_grid(profile.grid, profile.em, hooks))
-            # Nobody's password goes to another address than the one that the dialog names.
-            if profile.em is None or _origin(profile.em) == _origin(profile.grid):
-                signing_in.append(remote_grid.sign_in)
-        remote = profile.em or profile.grid
+            at_grid = SignInAt(profile.grid.url, ("grid",), remote_grid.sign_in)
+            if profile.em is not None and _origin(profile.em) == _origin(profile.grid):
+                sign_ins = [_both(sign_ins[0], at_grid)]
+            else:
+                sign_ins.append(at_grid)
         yield Ends(
             Backends(em, grid, have_one_clock=kinds == ("local", "local")),
             folder,
@@ -134,8 +149,7 @@ async def open_ends(profile: Profile) -> AsyncIterator[Ends]:
             user=profile.em.username if profile.em is not None else LOCAL_USER,
             notices=(*profile.notices, *notices),
             banners=_banners(profile),
-            sign_in=_one_after_the_other(signing_in) if signing_in else None,
-            sign_in_at=remote.url if remote is not None else "",
+            sign_ins=tuple(sign_ins),
         )
 
 
@@ -144,6 +158,19 @@ def _banners(profile: Profile) -> tuple[str, ...]:
     if any(_address(remote).is_exposed for remote in remotes):
         return ("INSECURE: plain http, everybody on the way can read and change it",)
     return ()
+
+
+def _check_certificates(remote: Remote) -> None:
+    """Refuse at the start what no connection could be made with. Blocks."""
+    if remote.ca_file is None:
+        return
+    try:
+        with remote.ca_file.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise ConfigProblem(
+            f"--ca-file: {remote.ca_file}: {error.strerror}", remedy="Name a readable file of certificates, PEM."
+        ) from error
 
 
 def _address(remote: Remote) -> Address:
@@ -220,18 +247,16 @@ async def _open_grid(remote: Remote, em: Remote | None, hooks: Hooks) -> AsyncIt
         await grid.aclose()
 
 
-def _one_after_the_other(
-    calls: Sequence[Callable[[str, str], Awaitable[None]]],
-) -> Callable[[str, str], Awaitable[None]]:
-    async def sign_in(username: str, password: str) -> None:
-        first, *others = calls
-        await first(username, password)
-        for other in others:
-            # A Grid Node without a sign-in, or one that is down, does not keep anybody from the EM.
-            with contextlib.suppress(EmtuiError):
-                await other(username, password)
+def _both(em: SignInAt, grid: SignInAt) -> SignInAt:
+    """One server for both ends: who signs in at the EM signs in at the Grid Node too."""
 
-    return sign_in
+    async def sign_in(username: str, password: str) -> None:
+        await em.sign_in(username, password)
+        # A Grid Node without a sign-in, or one that is down, does not keep anybody from the EM.
+        with contextlib.suppress(EmtuiError):
+            await grid.sign_in(username, password)
+
+    return SignInAt(em.url, ("em", "grid"), sign_in)
 
 
 def _origin(remote: Remote) -> str:

@@ -17,7 +17,7 @@ from emtui.errors import Forbidden
 from emtui.inquiry import Verdict
 from emtui.journal import Journal
 from emtui.link import Link
-from emtui.opening import Ends, absent, open_ends
+from emtui.opening import Ends, SignInAt, absent, open_ends
 from emtui.profile import Profile
 from emtui.threads import in_thread
 
@@ -60,17 +60,22 @@ class Session:
             if kind == "absent":
                 one.gauge.mark_absent()
 
-    async def sign_in(self, username: str, password: str) -> None:
-        """Sign in at the remote end; what waits for it goes on. Does nothing where nobody has to.
+    async def sign_in(self, at: SignInAt, username: str, password: str) -> None:
+        """Sign in at one of `ends.sign_ins`; what waits for it goes on.
 
         Raises:
             NotSignedIn: refused, with what the other side says.
             Unreachable: no answer.
         """
-        if self.ends.sign_in is not None:
-            await self.ends.sign_in(username, password)
-            for link in (self.em, self.grid):
-                link.gauge.note_signed_in()
+        await at.sign_in(username, password)
+        for endpoint in at.endpoints:
+            (self.em if endpoint == "em" else self.grid).gauge.note_signed_in()
+
+    @property
+    def needed_sign_ins(self) -> tuple[SignInAt, ...]:
+        """Where somebody must sign in before things go on, the EM first."""
+        needy = {link.endpoint for link in (self.em, self.grid) if link.health.vitals.needs_sign_in}
+        return tuple(at for at in self.ends.sign_ins if needy.intersection(at.endpoints))
 
     def link(self, command: Command) -> Link:
         """The Link that carries a command."""

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from emtui.plain import EndpointInfo
 
 _GAP = 3
+# How much is told: of the links, and of who and where.
+_SIGNS, _TROUBLE, _WORDS, _ALL = range(4)
+_NAME, _WITH_HOST, _WITH_ENGINE = range(3)
+# The widest that a usual round trip is: `999 ms`.
+_ROUND_TRIP_CELLS = 6
 # A clock that differs by more can move the start of a pod, and make a token end early.
 _MUCH_SKEW_S = 5.0
 
@@ -96,76 +101,101 @@ class HeaderBar(Widget):
 
     def _fitting(self, width: int) -> list[Part]:
         now = self._clock
+        stamp, clock = text.timestamp(now), text.clock(now)
         day = f"{text.day_of_year(now)}  "
-        # From all of it to the least of it: which name, banners, chips and clock.
-        for has_name, has_long_banners, chips, has_host, clock in (
-            (True, True, 2, True, day + text.timestamp(now)),
-            (True, True, 2, True, text.timestamp(now)),
-            (True, True, 2, True, text.clock(now)),
-            (True, True, 1, True, text.timestamp(now)),
-            (True, True, 1, True, text.clock(now)),
-            (True, True, 0, True, text.clock(now)),
-            (True, False, 0, True, text.clock(now)),
-            (False, False, 0, True, text.clock(now)),
-            (False, False, 0, False, text.clock(now)),
-            (False, False, 0, False, ""),
+        # From all of it to the least of it: which name, banners, chips, parts of who, and time.
+        for has_name, has_long_banners, chips, who, time_shown in (
+            (True, True, _ALL, _WITH_ENGINE, day + stamp),
+            (True, True, _ALL, _WITH_ENGINE, stamp),
+            (True, True, _ALL, _WITH_ENGINE, clock),
+            (True, False, _ALL, _WITH_ENGINE, clock),
+            (True, False, _ALL, _WITH_HOST, clock),
+            (True, False, _WORDS, _WITH_ENGINE, clock),
+            (True, False, _WORDS, _WITH_HOST, clock),
+            (True, False, _TROUBLE, _WITH_HOST, clock),
+            (False, False, _WORDS, _NAME, clock),
+            (False, False, _TROUBLE, _NAME, clock),
+            (False, False, _TROUBLE, _NAME, ""),
+            (False, False, _SIGNS, _NAME, ""),
         ):
             parts = [
                 *([Part(" emtui ", "key")] if has_name else []),
-                *self._who(has_host=has_host),
+                *self._who(who),
                 *self._chips(chips),
                 *self._banner_parts(is_long=has_long_banners),
             ]
-            room = width - width_of(parts) - cell_len(clock) - 1
-            if room >= (_GAP if clock else 0):
+            room = width - width_of(parts) - cell_len(time_shown) - 1
+            # What is shown must not come and go with the milliseconds of a round trip.
+            spare = self._spare() if chips >= _WORDS else 0
+            if room - spare >= (_GAP if time_shown else 0):
                 break
-        return [*parts, Part(" " * max(0, room)), *self._clock_parts(clock, day), Part(" ")]
+        return [*parts, Part(" " * max(0, room)), *self._clock_parts(time_shown, day), Part(" ")]
+
+    def _spare(self) -> int:
+        """How many more cells the round trips could take."""
+        trips = [health.round_trip_s for health in self._health.values() if health.round_trip_s is not None]
+        return sum(max(0, _ROUND_TRIP_CELLS - cell_len(round_trip(seconds))) for seconds in trips)
 
     def _clock_parts(self, clock: str, day: str) -> list[Part]:
         if clock.startswith(day):
             return [Part(day, "muted"), Part(clock[len(day) :], "strong")]
         return [Part(clock, "strong")]
 
-    def _who(self, *, has_host: bool) -> list[Part]:
+    def _who(self, detail: int) -> list[Part]:
         info = self._endpoint
         if info is None:
             return []
         user = cut(text.safe_str(info.user, 64), 24)
         parts = [Part(f" {user}", "strong")]
-        if has_host:
-            parts.append(Part(f"@{cut(text.safe_str(info.label, 128), 32)}", "text"))
-            if info.engine:
-                parts.append(Part(f"·{cut(text.safe_str(info.engine, 32), 16)}", "muted"))
+        if detail >= _WITH_HOST or not user:
+            sign = "@" if user else ""
+            parts.append(Part(f"{sign}{cut(text.safe_str(info.label, 128), 32)}", "text"))
+        if detail >= _WITH_ENGINE and info.engine:
+            parts.append(Part(f"·{cut(text.safe_str(info.engine, 32), 16)}", "muted"))
         return parts
 
     def _chips(self, detail: int) -> list[Part]:
-        """How each link is: with `detail` 1 in words too, with 2 also its token and its clock."""
+        """How each link is: what is wrong with it longest, then in words, then also its token and its clock."""
         parts: list[Part] = []
         told: list[Part] = []
         for name, label in (("em", "EM"), ("grid", "GRID")):
             health = self._health.get(name)
             status = link_status(health)
-            parts += [Part(" " * (_GAP if detail else 2)), Part(f"{label} ", "muted"), Part(status.sign, status)]
-            if detail and health is not None:
-                parts.append(Part(f" {self._words(health)}", "text"))
-                # Both ends are often one server: what is true of both is said once.
-                vitals = self._vitals(health) if detail > 1 else []
-                parts += [part for part in vitals if part not in told]
-                told += vitals
+            parts += [
+                Part(" " * (_GAP if detail >= _WORDS else 2)),
+                Part(f"{label} ", "muted"),
+                Part(status.sign, status),
+            ]
+            if health is None or detail == _SIGNS:
+                continue
+            words = self._words(health) if detail >= _WORDS else self._trouble(health)
+            parts.append(Part(f" {words}" if words else "", "text"))
+            # Both ends are often one server: what is true of both is said once.
+            vitals = self._vitals(health, is_all=detail == _ALL)
+            parts += [part for part in vitals if part not in told]
+            told += vitals
         return parts
 
     def _words(self, health: LinkHealth) -> str:
         if health.is_absent:
             return "none"
-        if health.is_held:
-            return "held"
-        if health.vitals.needs_sign_in:
-            return "S signs in"
         return self._trouble(health) or (
             round_trip(health.round_trip_s) if health.round_trip_s is not None else "up" if health.is_connected else "…"
         )
 
     def _trouble(self, health: LinkHealth) -> str:
+        """What keeps commands from being done; empty where nothing does."""
+        if health.is_absent:
+            return ""
+        if health.is_held:
+            return "held"
+        if health.vitals.needs_sign_in:
+            return "S signs in"
+        return self._no_answer(health)
+
+    def _no_answer(self, health: LinkHealth) -> str:
+        if health.error and health.is_connected:
+            return "answers wrongly"
         if health.error:
             since = health.last_answer_at
             return "no answer" if since is None else f"no answer {text.age((self._clock - since).total_seconds())}"
@@ -174,14 +204,16 @@ class HeaderBar(Widget):
             return f"busy {text.age(max(0.0, now - health.busy_since))}"
         return ""
 
-    def _vitals(self, health: LinkHealth) -> list[Part]:
+    def _vitals(self, health: LinkHealth, *, is_all: bool) -> list[Part]:
+        """How long the token lives, and the clock; where there is little room only a clock that is far off."""
         vitals = health.vitals
         parts: list[Part] = []
-        if vitals.token_expires_at is not None and not vitals.needs_sign_in:
+        if is_all and vitals.token_expires_at is not None and not vitals.needs_sign_in:
             left = (vitals.token_expires_at - self._clock).total_seconds()
             parts.append(Part(f" token {text.age(left)}" if left > 0 else " token over", "muted"))
         if vitals.skew_s is not None:
             is_much = abs(vitals.skew_s) >= _MUCH_SKEW_S
+        if vitals.skew_s is not None and (is_all or is_much):
             parts.append(Part(f" clock {skew(vitals.skew_s)}", "caution" if is_much else "muted"))
         return parts
 

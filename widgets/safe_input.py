@@ -21,6 +21,11 @@ from emtui.text import safe_str
 FIELD_LIMIT = 4096
 """Characters in one field at most: the longest path of Linux."""
 
+# Nobody presses two keys so quickly; what a terminal hands over in one piece, a paste above all, comes like this.
+_BURST_S = 0.02
+# An ESC in a paste comes as this key, and the rest of the paste after it as keys too, line ends among them.
+_TORN_BY = ("circumflex_accent", "enter")
+
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _MOST_MARKS = 4
 
@@ -118,6 +123,16 @@ class SafeInput(Input):
         )
         self.cursor_blink = False
         self._takes_lines = takes_lines
+        self._key_at = float("-inf")
+        self._is_torn = False
+        self.is_torn_paste = False
+
+    def on_key(self, event: events.Key) -> None:
+        """Sets `is_torn_paste`: the key came in one burst with others, after what tears a paste to keys."""
+        is_burst = event.time - self._key_at < _BURST_S
+        self._key_at = event.time
+        self.is_torn_paste = is_burst and self._is_torn
+        self._is_torn = self.is_torn_paste or event.key in _TORN_BY
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()

@@ -111,6 +111,10 @@ class MainScreen(Screen[None]):
         what: str
         pane: str
 
+    @dataclass
+    class Uncovered(Message):
+        """What stood over the main screen is gone."""
+
     def __init__(self, *, is_read_only: bool) -> None:
         super().__init__()
         self._is_read_only = is_read_only
@@ -140,6 +144,9 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         self._mark_current()
         self.panes[self._current].focus_body()
+
+    def on_screen_resume(self) -> None:
+        self.post_message(self.Uncovered())
 
     # ------------------------------------------------------------------------------------------------- layout
 

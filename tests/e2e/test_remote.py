@@ -109,3 +109,27 @@ def test_a_console_that_is_told_to_go_on_waits_without_an_end(own_home: Path) ->
         began = time.monotonic()
         quit_console(terminal)
         assert time.monotonic() - began < 5
+
+
+def test_a_grid_node_elsewhere_is_signed_in_at_by_itself(
+    open_remote: OpenRemote, server: Served, tmp_path: Path, own_home: Path
+) -> None:
+    """Each address gets its own password, and no other's."""
+    environment = {"EMTUI_NO_KEYRING": "1"}
+    with served(tmp_path / "node", "--grid-auth", "--username", "gina") as node:
+        command = [*EMTUI, "--em-url", server.url, "--grid-url", node.url, "--username", "client1"]
+        with Terminal(command, cwd=own_home, env=environment) as terminal:
+            for url, user in ((server.url, "client1"), (node.url, "gina")):
+                terminal.wait_for(f"Signs in at {url}", 30)
+                terminal.press("shift+tab", "ctrl+u")
+                terminal.send(user)
+                terminal.press("tab")
+                terminal.send(PASSWORD)
+                terminal.wait_quiet()
+                terminal.press("enter")
+                terminal.wait_gone(f"Signs in at {url}")
+            terminal.wait_for(re.compile(r"EM ● \d+ ms"), 30)
+            terminal.wait_for(re.compile(r"GRID ● \d+ ms"), 30)
+            quit_console(terminal)
+        assert "POST /auth/ 200" in node.errors
+        assert "POST /auth/ 401" not in node.errors + server.errors

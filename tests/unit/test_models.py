@@ -246,6 +246,26 @@ def test_a_state_that_is_none_is_refused(state: object) -> None:
         PodStatus.model_validate({"state": state})
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"waiting": {"reason": "ContainerCreating", "message": None}},
+        {"waiting": {"reason": None}, "running": None},
+        {"running": {"startedAt": "2025-11-20T12:31:12Z", "message": None}},
+        {"terminated": {"exitCode": 1, "reason": None, "message": None, "startedAt": None, "finishedAt": None}},
+    ],
+    ids=str,
+)
+def test_null_in_a_state_means_not_given(state: dict[str, Any]) -> None:
+    given = {
+        kind: {key: value for key, value in fields.items() if value is not None}
+        for kind, fields in state.items()
+        if fields
+    }
+
+    assert PodStatus.model_validate({"state": state}) == PodStatus.model_validate({"state": given})
+
+
 def test_a_reason_that_is_not_utf_8_is_kept() -> None:
     status = PodStatus(state=PodState(waiting=Waiting(reason="\udcff\x1b", message="\ud800")))
     assert status.to_wire() == {"state": {"waiting": {"reason": "\udcff\x1b", "message": "\ud800"}}}

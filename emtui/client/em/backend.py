@@ -97,7 +97,8 @@ class HttpEM:
         async with self._open("list") as (answer, _):
             body = await body_of(answer, self._channel.limits.listing_bytes)
         async with self._reading:
-            return await in_thread(self._read_listing, answer, body)
+            with self._channel.secrets.out_of_errors():
+                return await in_thread(self._read_listing, answer, body)
 
     def _read_listing(self, answer: Answer, body: bytes) -> Listing:
         listing = self._listings.unchanged(body)
@@ -114,25 +115,25 @@ class HttpEM:
 
     async def delete(self, path: str) -> str:
         encode_name(path, "filepath")
-        return _message(await self._ask("delete", {"filepath": path}), "File deleted successfully")
+        return self._message(await self._ask("delete", {"filepath": path}), "File deleted successfully")
 
     async def build_image(self, dockerfile: str, context: str, image_name: str, on_log: LogSink | None = None) -> str:
         encode_name(dockerfile, "dockerfile")
         encode_name(context, "context")
         fields = {"dockerfile": dockerfile, "context": context, "image_name": image_name}
-        return _message(await self._logged("build", fields, on_log), "Docker Image built successfully")
+        return self._message(await self._logged("build", fields, on_log), "Docker Image built successfully")
 
     async def load_image(self, tarfile: str, image: str, on_log: LogSink | None = None) -> str:
         encode_name(tarfile, "tarfile")
         fields = {"tarfile": tarfile, "image": image}
-        return _message(await self._logged("load", fields, on_log), "Tar file loaded successfully")
+        return self._message(await self._logged("load", fields, on_log), "Tar file loaded successfully")
 
     async def list_images(self) -> Sequence[Image]:
         fields = await self._ask("images")
         return await asyncio.to_thread(_validated, _images.validate_python, fields.get("data"), "data")
 
     async def run_pod(self, spec: PodSpec) -> str:
-        return _message(await self._ask("run", _spec_fields(spec)), "Docker run scheduled successfully")
+        return self._message(await self._ask("run", _spec_fields(spec)), "Docker run scheduled successfully")
 
     async def pod_status(self) -> PodStatus:
         return _model(PodStatus, (await self._ask("status")).get("data"), "data")
@@ -175,6 +176,11 @@ class HttpEM:
                 on_log(line)  # type: ignore[misc]
             raise
 
+    def _message(self, fields: Mapping[str, Any], specified: str) -> str:
+        """What the answer says. It has succeeded: one without words is not taken for a failure."""
+        message = fields.get("message")
+        return self._channel.secrets.clean(message) if isinstance(message, str) and message else specified
+
 
 def _spec_fields(spec: PodSpec) -> dict[str, Any]:
     minutes = spec.max_duration
@@ -198,12 +204,6 @@ def _fields(answer: object) -> Mapping[str, Any]:
     if not isinstance(answer, Mapping):
         raise ContractViolation(f"an object is promised, not {shown(repr(answer)[:400])}")
     return answer
-
-
-def _message(fields: Mapping[str, Any], specified: str) -> str:
-    """What the answer says. It has succeeded: one without words is not taken for a failure."""
-    message = fields.get("message")
-    return message if isinstance(message, str) and message else specified
 
 
 def _model(model: type[M], value: object, where: str) -> M:

@@ -71,9 +71,15 @@ class Base64Json:
         return self._phase is not _Phase.BEFORE
 
     @property
-    def has_ended(self) -> bool:
-        """The content has ended; what stands behind it may still be incomplete."""
-        return self._phase is _Phase.BEHIND
+    def is_whole(self) -> bool:
+        """The content has ended, and the object with it."""
+        if self._phase is not _Phase.BEHIND:
+            return False
+        try:
+            self._read_behind(self._around)
+        except ContractViolation:
+            return False
+        return True
 
     def feed(self, data: bytes) -> bytes:
         """The bytes of the file that `data` brings.
@@ -119,7 +125,7 @@ class Base64Json:
             return None
         behind = self._around.strip()
         try:
-            return _said_error(self._read_behind(behind if behind.endswith(b"}") else behind + b"}"))
+            return said_error(self._read_behind(behind if behind.endswith(b"}") else behind + b"}"))
         except ContractViolation:
             return None
 
@@ -152,7 +158,7 @@ class Base64Json:
                 return start
             fields[key], at = self._value(text, at)
             if text[(at := _skip(text, at)) : at + 1] == "}":
-                raise _said_error(fields) or ContractViolation(f"{_CONTENT}: the answer has none: {self._seen()}")
+                raise said_error(fields) or ContractViolation(f"{_CONTENT}: the answer has none: {self._seen()}")
             at = self._expect(text, at, ",")
 
     def _expect(self, text: str, at: int, sign: str) -> int:
@@ -199,7 +205,7 @@ class Base64Json:
         return fields
 
     def _take(self, fields: Mapping[str, Any]) -> None:
-        if error := _said_error(fields):
+        if error := said_error(fields):
             raise error
         self._fields |= fields
         name = self._fields.get("filename")
@@ -271,7 +277,8 @@ def _plain(escape: "re.Match[bytes]") -> bytes:
     return b"/" if escape[2] == b"/" else b"\\"
 
 
-def _said_error(fields: Mapping[str, Any]) -> ContractViolation | None:
+def said_error(fields: Mapping[str, Any]) -> ContractViolation | None:
+    """The error that an object says in the place of a file, None if it says none."""
     if not isinstance(fields.get("error"), str):
         return None
     message = fields.get("message")

@@ -7,13 +7,13 @@ from typing import Any, Literal
 from emtui.backend import Source, too_large
 from emtui.client.em.dialects import DIALECTS, Call, CallName, Dialect
 from emtui.client.em.multipart import Multipart
-from emtui.client.em.variants import Variant, following, is_not_served, misses
+from emtui.client.em.variants import Variant, following, is_not_served, misses, says_nothing
 from emtui.client.http.answers import is_success, json_of, problem_body
 from emtui.client.http.bodies import Body, encoded, form_body, json_body
 from emtui.client.http.channel import Channel
-from emtui.client.http.failures import retry_after_s
+from emtui.client.http.failures import before_the_call, retry_after_s
 from emtui.client.http.transport import Answer, Request
-from emtui.errors import BadRequest, ConfigProblem, ContractViolation, EmtuiError
+from emtui.errors import BadRequest, ConfigProblem, ContractViolation, EmtuiError, RemoteFailed, Unreachable
 from emtui.wire.errors import error_from_wire, shown
 
 ApiName = Literal["auto", "2025-11", "2026-03"]
@@ -112,16 +112,14 @@ class Caller:
             if next_variant is None:
                 break
             variant = next_variant
-        if not is_last and (is_not_served(variant.call, status) or (status in (400, 422) and misses(body, _VOLUME))):
+        if not is_last and (is_not_served(variant, status, body) or misses(status, body, *self._own)):
             return None, first[2]
-        if is_not_served(variant.call, status) or status == 415:
-            raise first[2]
-        raise error
+        raise first[2] if says_nothing(variant, status, body) else error
 
     async def _problem(self, answer: Answer, variant: Variant) -> tuple[int, object, EmtuiError]:
         body = await problem_body(answer, self._channel.limits.answer_bytes)
         error = error_from_wire(answer.status, body, retry_after_s=retry_after_s(answer.headers.get("retry-after")))
-        if is_not_served(variant.call, answer.status):
+        if is_not_served(variant, answer.status, body):
             where = f"{self._channel.address.label}: {variant.route.method} {variant.route.path}"
             error.message = f"{where} is not served there ({answer.status})"
             error.remedy = _NOT_SERVED_REMEDY
@@ -170,21 +168,29 @@ class Caller:
 
         Raises:
             ConfigProblem: there is none, or there are several; they are named.
+            Unreachable: they could not be asked for; the call itself has not left.
         """
-        variant = Variant(dialect.calls["volumes"])
-        async with self._channel.open(self._request(variant, {}, ())) as answer:
-            if not is_success(answer):
-                status, _, error = await self._problem(answer, variant)
-                if is_not_served(variant.call, status):
-                    raise _NoVolumes(error.message, remedy=error.remedy)
-                raise error
-            names = _volume_names(await json_of(answer, self._channel.limits.answer_bytes))
+        try:
+            names = await self._volumes(Variant(dialect.calls["volumes"]))
+        except (RemoteFailed, Unreachable) as error:
+            raise before_the_call("asking for the volumes", error) from error
+        except ContractViolation as error:
+            raise ConfigProblem(f"pvc_name: {error.message}", remedy=_NAME_VOLUME) from error
         if len(names) == 1:
             return names[0]
         if not names:
             raise ConfigProblem("pvc_name: the EM lists no volume of yours", remedy=_NAME_VOLUME)
         listed = ", ".join(shown(name) for name in names[:8])
         raise ConfigProblem(f"pvc_name: there are {len(names)} volumes: {listed}", remedy=_NAME_VOLUME)
+
+    async def _volumes(self, variant: Variant) -> list[str]:
+        async with self._channel.open(self._request(variant, {}, ())) as answer:
+            if is_success(answer):
+                return _volume_names(await json_of(answer, self._channel.limits.answer_bytes))
+            status, body, error = await self._problem(answer, variant)
+            if is_not_served(variant, status, body):
+                raise _NoVolumes(error.message, remedy=error.remedy)
+            raise error
 
 
 class _NoVolumes(BadRequest):

@@ -8,14 +8,17 @@ from contextlib import aclosing, asynccontextmanager
 from urllib.parse import unquote_to_bytes
 
 from emtui.backend import CHUNK_BYTES, Download
-from emtui.client.em.base64_json import Base64Json
-from emtui.client.http.answers import refuse_other_kinds
+from emtui.client.em.base64_json import Base64Json, said_error
+from emtui.client.http.answers import SOMETHING_ELSE, is_json, problem_body, refuse_other_kinds, seen
 from emtui.client.http.transport import Answer
-from emtui.errors import Unreachable, VerificationFailed
+from emtui.errors import ContractViolation, Unreachable, VerificationFailed
 from emtui.threads import in_thread
+from emtui.wire.errors import shown
 
 _EXACT_NAME = re.compile(r"\bfilename\*\s*=\s*UTF-8'[^']*'([^;]+)", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"""\bfilename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""", re.IGNORECASE)
+_PAGES = ("text/html", "application/xhtml+xml")
+_MOST_SAID_BYTES = 1 << 16
 _FOLDERS = re.compile(r".*[/\\]", re.DOTALL)
 
 
@@ -43,7 +46,8 @@ async def encoded_download(answer: Answer, path: str) -> AsyncIterator[Download]
         promise = decoder.promise
         async with aclosing(_decoded(decoder, first, batches, answer)) as chunks:
             name = _FOLDERS.sub("", promise.name) or _last_part(path)
-            yield Download(name=name, size_bytes=promise.size_bytes, chunks=chunks, sha256=promise.sha256)
+            size_bytes, sha256 = promise.size_bytes, promise.sha256
+            yield Download(name=name, size_bytes=size_bytes, chunks=chunks, sha256=sha256, is_hashed=True)
 
 
 async def _decoded(
@@ -76,7 +80,7 @@ async def _decoded(
 
 def _end(decoder: Base64Json, answer: Answer) -> None:
     """The answer is over."""
-    if not decoder.has_ended and answer.ends_with_the_connection:
+    if answer.ends_with_the_connection and not decoder.is_whole:
         raise Unreachable("the downlink was cut off", may_have_run=True)
     decoder.finish()
 
@@ -85,12 +89,33 @@ def _end(decoder: Base64Json, answer: Answer) -> None:
 async def raw_download(answer: Answer, path: str) -> AsyncIterator[Download]:
     """The file that an answer is, as it is (dialect 2026-03). Its name is in `Content-Disposition`.
 
+    Where only the end of the connection ends it, its size is not known: whoever reads it has to compare.
+
     Raises:
+        ContractViolation: a page or an error came in the place of a file.
         VerificationFailed: it has another size than its Content-Length says.
     """
+    await _refuse_no_file(answer)
     name = _FOLDERS.sub("", disposition_name(answer.headers.get("content-disposition", ""))) or _last_part(path)
     async with aclosing(_counted(answer)) as chunks:
         yield Download(name=name, size_bytes=answer.length, chunks=chunks)
+
+
+async def _refuse_no_file(answer: Answer) -> None:
+    """A page and an object may be files of the volume; one that does not say so (`Content-Disposition`) is none."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if "content-disposition" in answer.headers or not (is_json(kind) or kind in _PAGES):
+        return
+    if is_json(kind):
+        said = await problem_body(answer, _MOST_SAID_BYTES)
+        raise (said_error(said) if isinstance(said, dict) else None) or ContractViolation(
+            f"a file is promised, and {shown(kind)} came with {answer.status}: {shown(repr(said)[:400])}",
+            remedy=SOMETHING_ELSE,
+        )
+    body, _ = await answer.read(_MOST_SAID_BYTES)
+    raise ContractViolation(
+        f"a file is promised, and {shown(kind)} came with {answer.status}: {seen(answer, body)}", remedy=SOMETHING_ELSE
+    )
 
 
 async def _counted(answer: Answer) -> AsyncGenerator[bytes, None]:

@@ -26,7 +26,8 @@ class Multipart:
     """
 
     def __init__(self, fields: Mapping[str, str], files: Sequence[Source], boundary: str = "") -> None:
-        boundary = boundary or f"emtui-{secrets.token_hex(16)}"
+        # Short: some parsers (aiohttp's) read 32 bytes of a field at a time, and lose their way with longer ones.
+        boundary = boundary or f"emtui-{secrets.token_hex(9)}"
         self.content_type = f"multipart/form-data; boundary={boundary}"
         start = f"--{boundary}\r\n".encode()
         self._head = b"".join(start + _text_part(name, value) for name, value in fields.items())

@@ -1,21 +1,16 @@
 """How a call is spoken on one server: which of its paths, names and encodings it takes, and what to try next."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from emtui.client.em.dialects import Call, Encoding, Route
-from emtui.errors import BuildFailed, InvalidField, LoadFailed
+from emtui.client.em.refusals import is_of_no_path, is_unspecific, missing
 
-_NOT_SERVED = (404, 405)
+_NOT_FOUND = 404
+_NO_SUCH_METHOD = 405
 _WRONG_BODY = 415
 _WRONG_FIELDS = (400, 422)
-# Said by a server that has understood the request.
-_UNDERSTOOD = (BuildFailed.code, LoadFailed.code, InvalidField.code)
-_WORDS_OF_AN_ERROR = ("error", "message", "detail", "remedy", "code", "status", "log_tail")
-_SAYS_MISSING = re.compile(r"required|missing|must|not (?:given|provided|found in)|no .* provided", re.IGNORECASE)
-_MOST_MESSAGE_CHARS = 400
+_NOT_UNDERSTOOD = 400
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,16 @@ class Variant:
             return None
         return replace(self, encoding_index=self.encoding_index + 1)
 
+    def next_name(self) -> "Variant | None":
+        """With another name for a value, where none was tried yet."""
+        for value, name in self.others():
+            if value not in self.chosen:
+                return self.with_name(value, name)
+        return None
+
+    def with_name(self, value: str, name: str) -> "Variant":
+        return replace(self, chosen={**self.chosen, value: name})
+
     def others(self) -> Iterator[tuple[str, str]]:
         """Each value that could have another name, with that name."""
         for value, names in self.call.names.items():
@@ -61,63 +66,46 @@ class Variant:
                     yield value, name
 
 
-def is_not_served(call: Call, status: int) -> bool:
+def is_not_served(variant: Variant, status: int, body: object) -> bool:
     """Whether an answer says that there is no such call at this path."""
-    return status in _NOT_SERVED and not (call.has_own_404 and status == 404)
+    if status != _NOT_FOUND:
+        return status == _NO_SUCH_METHOD
+    return not variant.call.has_own_404 and is_of_no_path(body, variant.route.path)
 
 
 def following(variant: Variant, status: int, body: object) -> Variant | None:
     """What to try after an answer without success, None where it is the answer: nothing was executed by it."""
-    if is_not_served(variant.call, status):
+    if is_not_served(variant, status, body):
         return variant.next_route()
     if status == _WRONG_BODY:
         return variant.next_encoding()
-    if status not in _WRONG_FIELDS or _is_understood(body):
-        return None
-    missing = set(_missing(body, _names_to_look_for(variant)))
+    return _respelled(variant, status, body) if status in _WRONG_FIELDS else None
+
+
+def _respelled(variant: Variant, status: int, body: object) -> Variant | None:
+    """The same call at the same path by another name or in another body."""
+    sent = {variant.name(value) for value in variant.call.in_body}
+    absent = missing(body, {*sent, *(name for _, name in variant.others())})
     for value, name in variant.others():
-        if name in missing and value not in variant.chosen:
-            return replace(variant, chosen={**variant.chosen, value: name})
-    if any(variant.name(value) in missing for value in variant.call.in_body):
+        if name in absent and value not in variant.chosen:
+            return variant.with_name(value, name)
+    if absent & sent:
         return variant.next_encoding()  # it was there: this server does not read this kind of body
+    if status == _NOT_UNDERSTOOD and is_unspecific(body):
+        return variant.next_encoding() or variant.next_name()
     return None
 
 
-def misses(body: object, name: str) -> bool:
-    """Whether an answer says that the field `name` is missing."""
-    return not _is_understood(body) and name in _missing(body, (name,))
+def says_nothing(variant: Variant, status: int, body: object) -> bool:
+    """Whether an answer says only that the call is not spoken so, so that what was said before may say more."""
+    if is_not_served(variant, status, body) or status == _WRONG_BODY:
+        return True
+    if status not in _WRONG_FIELDS:
+        return False
+    sent = {variant.name(value) for value in variant.call.in_body}
+    return bool(missing(body, sent)) or (status == _NOT_UNDERSTOOD and is_unspecific(body))
 
 
-def _names_to_look_for(variant: Variant) -> tuple[str, ...]:
-    return (*(variant.name(value) for value in variant.call.in_body), *(name for _, name in variant.others()))
-
-
-def _is_understood(body: object) -> bool:
-    return isinstance(body, Mapping) and body.get("error") in _UNDERSTOOD
-
-
-def _missing(body: object, names: tuple[str, ...]) -> Iterator[str]:
-    """Those of `names` which an error's body says are missing.
-
-    A form's check puts them as keys, `{"image": ["This field is required."]}`; another one as places,
-    `{"detail": [{"loc": ["body", "image"], "type": "missing"}]}`; others say it in words.
-    """
-    fields: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
-    for name in names:
-        said = fields.get(name)
-        if name not in _WORDS_OF_AN_ERROR and said is not None and _says_missing(said):
-            yield name
-    detail = fields.get("detail")
-    for entry in detail if isinstance(detail, list) else ():
-        place = entry.get("loc") if isinstance(entry, Mapping) else None
-        if isinstance(place, list) and place and place[-1] in names and entry.get("type") == "missing":
-            yield place[-1]
-    for key in ("message", "detail", "error"):
-        text = fields.get(key)
-        if isinstance(text, str) and _SAYS_MISSING.search(text := text[:_MOST_MESSAGE_CHARS]):
-            yield from (name for name in names if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text))
-
-
-def _says_missing(said: object) -> bool:
-    texts = said if isinstance(said, list) else [said]
-    return any(isinstance(text, str) and _SAYS_MISSING.search(text[:_MOST_MESSAGE_CHARS]) for text in texts)
+def misses(status: int, body: object, *names: str) -> bool:
+    """Whether an answer says that one of these fields is missing."""
+    return status in _WRONG_FIELDS and bool(missing(body, names))

@@ -91,27 +91,32 @@ class Address:
 
 
 def _split(text: str) -> tuple[str, str, int, str]:
+    is_bare = "?" not in text and "#" not in text
+    # What stands behind may be a token, and is never shown.
+    shown = re.split(r"[?#]", text, maxsplit=1)[0]
     if not text.isprintable():
-        raise ConfigProblem(f"the address holds signs that none has: {text!r}", remedy=_EXAMPLE)
+        raise ConfigProblem(f"the address holds signs that none has: {shown!r}", remedy=_EXAMPLE)
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise ConfigProblem(f"no address: {error}: {text}", remedy=_EXAMPLE) from None
+        raise ConfigProblem(f"no address: {error}: {shown}", remedy=_EXAMPLE) from None
     scheme = parts.scheme.lower()
     if scheme not in _DEFAULT_PORTS or not text.lower().startswith(f"{scheme}://"):
-        raise ConfigProblem(f"the address does not begin with https:// or http://: {text}", remedy=_EXAMPLE)
-    if "?" in text or "#" in text:
-        raise ConfigProblem(f"the address holds a query or a fragment: {text}", remedy=_EXAMPLE)
+        raise ConfigProblem(f"the address does not begin with https:// or http://: {shown}", remedy=_EXAMPLE)
+    if not is_bare:
+        raise ConfigProblem(
+            f"the address holds a query or a fragment, which it must not have: {shown}", remedy=_EXAMPLE
+        )
     if port == 0:
-        raise ConfigProblem(f"the address has port 0: {text}", remedy=_EXAMPLE)
+        raise ConfigProblem(f"the address has port 0: {shown}", remedy=_EXAMPLE)
     if not _PATH.fullmatch(parts.path):
-        raise ConfigProblem(f"the address has a path that cannot be: {text!r}", remedy="Percent-encode it.")
+        raise ConfigProblem(f"the address has a path that cannot be: {shown!r}", remedy="Percent-encode it.")
     path = _SLASHES.sub("/", parts.path).rstrip("/")
-    return scheme, _host(host, text), port or _DEFAULT_PORTS[scheme], path
+    return scheme, _host(host, shown), port or _DEFAULT_PORTS[scheme], path
 
 
-def _host(host: str, text: str) -> str:
+def _host(host: str, shown: str) -> str:
     try:
         if ":" in host and "%" not in host:
             return str(ipaddress.IPv6Address(host))
@@ -119,5 +124,5 @@ def _host(host: str, text: str) -> str:
     except ValueError:
         ascii_host = ""
     if not _HOST.fullmatch(ascii_host):
-        raise ConfigProblem(f"the address has no host that can be: {text!r}", remedy=_EXAMPLE)
+        raise ConfigProblem(f"the address has no host that can be: {shown!r}", remedy=_EXAMPLE)
     return ascii_host

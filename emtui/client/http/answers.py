@@ -22,6 +22,11 @@ def is_success(answer: Answer) -> bool:
     return 200 <= answer.status < 300
 
 
+def is_json(kind: str) -> bool:
+    """Whether a Content-Type, in lower case and without its parameters, says that it is JSON."""
+    return kind in ("application/json", "text/json") or kind.endswith("+json")
+
+
 async def json_of(answer: Answer, most_bytes: int) -> Any:
     """The JSON of an answer that succeeded.
 
@@ -42,7 +47,7 @@ async def body_of(answer: Answer, most_bytes: int) -> bytes:
     await refuse_other_kinds(answer)
     body, is_whole = await answer.read(most_bytes)
     if not is_whole:
-        raise ContractViolation(f"an answer of more than {most_bytes:,} bytes: {_seen(body)}")
+        raise ContractViolation(f"an answer of more than {most_bytes:,} bytes: {seen(answer, body)}")
     return body
 
 
@@ -53,10 +58,11 @@ async def refuse_other_kinds(answer: Answer) -> None:
         ContractViolation: with the first characters of what came.
     """
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind and not (kind in ("application/json", "text/json") or kind.endswith("+json")):
+    if kind and not is_json(kind):
         body, _ = await answer.read(_SEEN_BYTES)
         raise ContractViolation(
-            f"JSON is promised, and {shown(kind)} came with {answer.status}: {_seen(body)}", remedy=SOMETHING_ELSE
+            f"JSON is promised, and {shown(kind)} came with {answer.status}: {seen(answer, body)}",
+            remedy=SOMETHING_ELSE,
         )
 
 
@@ -74,7 +80,7 @@ def parsed(answer: Answer, body: bytes) -> Any:
     except ValueError as error:
         if answer.ends_with_the_connection and body[:1] in (b"{", b"["):
             raise Unreachable(f"the answer was cut off after {len(body):,} bytes", may_have_run=True) from None
-        what = f"{_seen(body)} ({error})" if body.strip() else "nothing at all"
+        what = f"{seen(answer, body)} ({error})" if body.strip() else "nothing at all"
         raise ContractViolation(
             f"JSON is promised, and with {answer.status} came: {what[:400]}", remedy=SOMETHING_ELSE
         ) from None
@@ -92,20 +98,28 @@ async def problem_of(answer: Answer, most_bytes: int) -> EmtuiError:
 async def problem_body(answer: Answer, most_bytes: int) -> object:
     """The JSON of an answer without success, its text where it is none, nothing where it cannot be had.
 
+    It says nothing of the secrets that were sent.
+
     The status has told what counts; a body that is broken off or compressed changes nothing about it.
     """
     try:
         body, _ = await answer.read(most_bytes)
     except (ContractViolation, Unreachable):
         return ""
+    return await asyncio.to_thread(_said, answer, body) if len(body) > _SMALL_BYTES else _said(answer, body)
+
+
+def _said(answer: Answer, body: bytes) -> object:
     try:
-        return await asyncio.to_thread(loads, body) if len(body) > _SMALL_BYTES else loads(body)
+        return answer.secrets.clean_all(loads(body))
     except ValueError:
-        return body[:_SEEN_BYTES].decode("utf-8", "replace")
+        return answer.secrets.clean(body[:_SEEN_BYTES].decode("utf-8", "replace"))
 
 
-def _seen(body: bytes) -> str:
+def seen(answer: Answer, body: bytes) -> str:
+    """The first characters of what came, harmless and without our own secrets."""
     try:
-        return shown(body[:_SEEN_BYTES].decode("utf-8"))
+        text = body[:_SEEN_BYTES].decode("utf-8")
     except UnicodeDecodeError:
-        return shown(body[:_SEEN_BYTES].decode("latin-1"))
+        text = body[:_SEEN_BYTES].decode("latin-1")
+    return shown(answer.secrets.clean(text))

@@ -5,8 +5,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from emtui.client.http.address import Address
-from emtui.client.http.answers import problem_of
+from emtui.client.http.answers import is_success, problem_of
 from emtui.client.http.limits import Limits
+from emtui.client.http.secrets import Secrets
 from emtui.client.http.sign_in import Credentials, SignIn
 from emtui.client.http.transport import Answer, Request, Transport
 from emtui.client.http.vitals import VitalsBook, ignore
@@ -41,6 +42,11 @@ class Channel:
     def vitals(self) -> Vitals:
         return self._vitals.now
 
+    @property
+    def secrets(self) -> Secrets:
+        """What nothing that comes from there may say again."""
+        return self._transport.secrets
+
     async def sign_in(self, username: str, password: str) -> None:
         """Sign in as the operator has just typed it, and keep the tokens.
 
@@ -48,7 +54,8 @@ class Channel:
             NotSignedIn: refused, with what the server says.
             Unreachable: no answer.
         """
-        await self._sign_in.sign_in(username, password)
+        with self.secrets.out_of_errors():
+            await self._sign_in.sign_in(username, password)
 
     async def token(self) -> str | None:
         """The token in use, for a transport that is not HTTP; None where there is none. Renewed if it is about to end.
@@ -56,7 +63,8 @@ class Channel:
         Raises:
             NotSignedIn: the password is refused.
         """
-        return await self._sign_in.token()
+        with self.secrets.out_of_errors():
+            return await self._sign_in.token()
 
     async def renew(self, refused: str | None, error: EmtuiError) -> None:
         """Get a token in the place of `refused`, which a transport that is not HTTP has met `error` with.
@@ -64,7 +72,8 @@ class Channel:
         Raises:
             NotSignedIn: there is no way to one without the operator.
         """
-        await self._sign_in.renew(refused, error)
+        with self.secrets.out_of_errors():
+            await self._sign_in.renew(refused, error)
 
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[Answer]:
@@ -73,21 +82,30 @@ class Channel:
         After a 401, which was not executed, it is signed anew and sent once more.
 
         Raises:
-            NotSignedIn: there is no token to be had without the operator.
-            Unreachable, Untrusted: as `Transport.open`.
+            NotSignedIn: there is no token to be had without the operator, or a new one is refused too.
+            Unreachable, Untrusted: as `Transport.open`. A sign-in that failed is an `Unreachable` of a call that was
+                not executed.
         """
-        token = await self._sign_in.token()
         async with AsyncExitStack() as stack:
-            answer = await stack.enter_async_context(self._transport.open(_signed(request, token)))
-            self._learn(answer)
+            stack.enter_context(self.secrets.out_of_errors())
+            token = await self._sign_in.token()
+            answer = await self._send(stack, request, token)
             if answer.status == 401:
                 error = await problem_of(answer, self.limits.answer_bytes)
-                await stack.aclose()
+                await answer.aclose()
                 await self._sign_in.renew(token, error)
                 token = await self._sign_in.token()
-                answer = await stack.enter_async_context(self._transport.open(_signed(request, token)))
-                self._learn(answer)
+                answer = await self._send(stack, request, token)
+                if answer.status == 401:
+                    raise self._sign_in.in_vain(token, await problem_of(answer, self.limits.answer_bytes))
+            if is_success(answer):
+                self._sign_in.accepted(token)
             yield answer
+
+    async def _send(self, stack: AsyncExitStack, request: Request, token: str | None) -> Answer:
+        answer = await stack.enter_async_context(self._transport.open(_signed(request, token)))
+        self._learn(answer)
+        return answer
 
     def _learn(self, answer: Answer) -> None:
         self._vitals.learn_date(answer.headers.get("date"), answer.received_at, answer.round_trip_s)

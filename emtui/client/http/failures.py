@@ -61,6 +61,17 @@ def _unreachable(message: str, remedy: str = Unreachable.default_remedy) -> Unre
     return Unreachable(message, may_have_run=False, remedy=remedy)
 
 
+def before_the_call(what: str, error: EmtuiError) -> Unreachable:
+    """`error` met a request that had to go before a call, which therefore has not left: nothing of it was executed."""
+    wait_s = error.retry_after_s if isinstance(error, Unreachable) else None
+    return Unreachable(
+        f"{what} failed, so that nothing was sent: {error.message}",
+        may_have_run=False,
+        retry_after_s=wait_s,
+        remedy=error.remedy or None,
+    )
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """An error and all that it came from."""
     pending: list[BaseException | None] = [error]
@@ -91,7 +102,7 @@ def retry_after_s(value: str | None) -> float | None:
     else:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+            seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)

@@ -5,16 +5,27 @@ and nowhere else.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from emtui.client.http.answers import is_success, json_of, problem_of
-from emtui.client.http.bodies import form_body, json_body
+from emtui.client.http.bodies import Body, form_body, json_body
+from emtui.client.http.failures import before_the_call
 from emtui.client.http.token_store import Tokens, TokenStore
 from emtui.client.http.transport import Request, Transport
 from emtui.client.http.vitals import VitalsBook
-from emtui.errors import ConfigProblem, ContractViolation, EmtuiError, NotSignedIn, Untrusted
+from emtui.errors import (
+    ConfigProblem,
+    ContractViolation,
+    EmtuiError,
+    NotSignedIn,
+    RemoteFailed,
+    Unreachable,
+    Untrusted,
+)
 
 SIGN_IN_PATH = "/auth/"
 REFRESH_PATHS = ("/auth/refresh", "/auth/refresh/")
@@ -22,7 +33,16 @@ REFRESH_PATHS = ("/auth/refresh", "/auth/refresh/")
 # A token that ends within this many seconds could end on its way.
 _MARGIN_S = 10.0
 _MOST_BYTES = 1 << 16
+# After signing in was of no use, or nobody could, it is left to the operator for so long.
+_REST_S = 300.0
+# A token that was got within this many seconds and is refused all the same is not worth another one.
+_FRESH_S = 60.0
+_KINDS: Mapping[str, Callable[[Mapping[str, Any]], Body]] = {"json": json_body, "form": form_body}
+# What servers that read forms only say to JSON: that fields are missing, that the password is wrong, or they fail.
+_PERHAPS_ANOTHER_KIND = (400, 401, 415, 422, 500)
+_WRONG = (400, 401, 403, 422)
 _SIGN_IN = "Sign in by user and password, or give a token in EMTUI_TOKEN."
+_SIGN_IN_OTHERWISE = "Sign in again, or as somebody else; if it stays, tell whoever keeps the system."
 
 
 async def no_password() -> str | None:
@@ -66,9 +86,12 @@ class SignIn:
         self._tokens = Tokens(access=self._credentials.token or "")
         self._is_loaded = self._credentials.token is not None
         self._may_ask = True  # whether signing in before a call is still worth a try
+        self._kind = ""  # of body, which the sign-in was seen to read
         self._refused_password: str | None = None
+        self._rests_until = 0.0
+        self._fresh: tuple[str, float] = ("", 0.0)  # a token that came in the place of another, and when
         self._turn = asyncio.Lock()
-        vitals.learn_token(self._tokens.access or None)
+        self._learn_token()
 
     @property
     def username(self) -> str:
@@ -83,33 +106,71 @@ class SignIn:
 
         Raises:
             NotSignedIn: the password is refused.
+            Unreachable: the sign-in failed; the call has not left.
             LocalProblem: the file of tokens is not safe.
         """
         if self._credentials.token is not None:
             return self._tokens.access
         async with self._turn:
             await self._load()
-            if self._tokens.access and self._vitals.is_expiring(self._tokens.access, _MARGIN_S):
-                await self._refresh()  # where that fails, the server decides what the token is still worth
-            elif not self._tokens.access and self._may_ask and self._username:
-                self._may_ask = False
-                await self._sign_in_if_possible()
+            if self._is_resting:
+                return self._tokens.access or None
+            with self._before_the_call():
+                if self._tokens.access and self._vitals.is_expiring(self._tokens.access, _MARGIN_S):
+                    # Where that fails, the server decides what the token is still worth.
+                    with suppress(ContractViolation, RemoteFailed):
+                        await self._refresh()
+                elif not self._tokens.access and self._may_ask and self._username:
+                    await self._first_sign_in()
             return self._tokens.access or None
+
+    async def _first_sign_in(self) -> None:
+        try:
+            await self._sign_in_if_possible()
+        except NotSignedIn:
+            self._may_ask = False
+            raise
+        self._may_ask = False
 
     async def renew(self, refused: str | None, error: EmtuiError) -> None:
         """Get a token in the place of `refused`, which met `error`, a 401. Those who wait meanwhile get the same one.
 
+        Where that was of no use, or nobody could, it is not tried again before a few minutes have passed.
+
         Raises:
             NotSignedIn: there is no way to one without the operator.
+            Unreachable: the sign-in failed; the call was not executed.
         """
         if self._credentials.token is not None:
             raise self._needs_operator("the given token is refused", error, "Give another token in EMTUI_TOKEN.")
         async with self._turn:
             if self._tokens.access and self._tokens.access != refused:
                 return
-            if await self._refresh() or await self._sign_in_if_possible():
-                return
+            token, since = self._fresh
+            if refused and refused == token and time.monotonic() - since < _FRESH_S:
+                raise self.in_vain(refused, error)
+            if not self._is_resting:
+                with self._before_the_call():
+                    if await self._refresh_or_sign_in():
+                        self._fresh = self._tokens.access, time.monotonic()
+                        return
         raise self._needs_operator("nobody is signed in", error, _SIGN_IN)
+
+    def in_vain(self, refused: str | None, error: EmtuiError) -> NotSignedIn:
+        """The error for a call that met `error`, a 401, again, with a token that had just been issued."""
+        if self._credentials.token is not None:
+            return self._needs_operator("the given token is refused", error, "Give another token in EMTUI_TOKEN.")
+        is_of_old = self._tokens.access not in ("", refused)
+        return self._needs_operator(
+            "signed in, and refused all the same", error, _SIGN_IN_OTHERWISE, rests=not is_of_old
+        )
+
+    def accepted(self, token: str | None) -> None:
+        """A call was done with this token."""
+        if token and token == self._tokens.access and not self._is_resting:
+            self._fresh = ("", 0.0)
+            if self._vitals.now.needs_sign_in:
+                self._learn_token()
 
     async def sign_in(self, username: str, password: str) -> None:
         """Sign in as the operator has just typed it.
@@ -120,12 +181,47 @@ class SignIn:
         """
         async with self._turn:
             await self._sign_in(username, password)
+            # From now on the tokens are ours to renew; the one that was given has had its time.
+            self._credentials = replace(self._credentials, token=None)
+            self._rests_until, self._fresh = 0.0, ("", 0.0)
 
-    def _needs_operator(self, what: str, error: EmtuiError, remedy: str) -> NotSignedIn:
+    @property
+    def _is_resting(self) -> bool:
+        return time.monotonic() < self._rests_until
+
+    def _learn_token(self) -> None:
+        for token in (self._tokens.access, self._tokens.refresh):
+            self._transport.secrets.add(token)
+        self._vitals.learn_token(self._tokens.access or None)
+
+    @contextmanager
+    def _before_the_call(self) -> Iterator[None]:
+        """What fails within is not the call's fault, which has not left."""
+        try:
+            yield
+        except (ContractViolation, RemoteFailed, Unreachable) as error:
+            raise before_the_call("the sign-in", error) from error
+
+    def _needs_operator(self, what: str, error: EmtuiError, remedy: str, *, rests: bool = True) -> NotSignedIn:
+        if rests and not self._is_resting:
+            self._rests_until = time.monotonic() + _REST_S
         self._vitals.needs_sign_in()
         return NotSignedIn(f"{self._transport.address.label}: {what} ({error.message})", remedy=remedy)
 
     # ------------------------------------------------------------------------------------------------- the calls
+
+    async def _refresh_or_sign_in(self) -> bool:
+        failed: EmtuiError | None = None
+        try:
+            if await self._refresh():
+                return True
+        except (ContractViolation, RemoteFailed) as error:
+            failed = error
+        if await self._sign_in_if_possible():
+            return True
+        if failed is not None:
+            raise failed
+        return False
 
     async def _sign_in_if_possible(self) -> bool:
         password = await self._credentials.password()
@@ -143,24 +239,31 @@ class SignIn:
         return True
 
     async def _sign_in(self, username: str, password: str) -> None:
+        self._transport.secrets.add(password)
         fields = {"username": username, "password": password}
-        for body in (json_body(fields), form_body(fields)):
-            status, answer = await self._post(SIGN_IN_PATH, body)
-            if status not in (400, 415, 422):
+        refusals: list[tuple[int, EmtuiError]] = []
+        for kind in (self._kind,) if self._kind else _KINDS:
+            status, answer = await self._post(SIGN_IN_PATH, _KINDS[kind](fields))
+            if not isinstance(answer, EmtuiError):
+                access = _token_in(answer, "access")
+                refresh = answer.get("refresh")
+                self._username, self._kind = username, kind
+                await self._keep(Tokens(access, refresh if isinstance(refresh, str) and _is_token(refresh) else ""))
+                return
+            refusals.append((status, answer))
+            if status not in _PERHAPS_ANOTHER_KIND:
                 break
+        raise self._refusal(refusals)
+
+    def _refusal(self, refusals: list[tuple[int, EmtuiError]]) -> EmtuiError:
+        """What the answers to both kinds of body come to: the one that speaks of the password, if there is one."""
+        status, error = min(refusals, key=lambda refusal: _telling(refusal[0]))
         if status in (404, 405):
-            raise _NoSignIn(
+            return _NoSignIn(
                 f"{self._transport.address.label}: there is no sign-in at {SIGN_IN_PATH}",
                 remedy="Leave the user out, or check the address.",
             )
-        if isinstance(answer, EmtuiError):
-            if status in (400, 401, 403, 422):
-                raise NotSignedIn(answer.message, remedy="Check the user and the password.")
-            raise answer
-        access = _token_in(answer, "access")
-        refresh = answer.get("refresh")
-        self._username = username
-        await self._keep(Tokens(access, refresh if isinstance(refresh, str) and _is_token(refresh) else ""))
+        return NotSignedIn(error.message, remedy="Check the user and the password.") if status in _WRONG else error
 
     async def _refresh(self) -> bool:
         """Get a new access token for the refresh token. False where there is none or it is refused."""
@@ -211,20 +314,26 @@ class SignIn:
             # Another hand may have written there.
             access, refresh = (text if _is_token(text) else "" for text in (kept.access, kept.refresh))
             self._tokens = Tokens(access, refresh)
-            self._vitals.learn_token(access or None)
+            self._learn_token()
         self._is_loaded = True
 
     async def _keep(self, tokens: Tokens) -> None:
         self._tokens = tokens
         self._is_loaded = True
         self._refused_password = None
-        self._vitals.learn_token(tokens.access)
+        self._learn_token()
         if self._credentials.store is not None:
             await self._credentials.store.save(self._key, tokens)
 
 
 class _NoSignIn(ConfigProblem):
     """The endpoint has no sign-in."""
+
+
+def _telling(status: int) -> int:
+    if status in (401, 403):
+        return 0
+    return 2 if status in (404, 405, 415) else 1
 
 
 def _is_token(text: str) -> bool:

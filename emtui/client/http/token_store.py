@@ -108,17 +108,12 @@ class TokenStore:
             if path.is_symlink():
                 raise _refused(path, "a link") from error
             raise LocalProblem(f"{path}: {os.strerror(error.errno or 0)}", remedy=f"Remove {path}.") from error
+        try:
+            _check(path, os.fstat(fd))
+        except LocalProblem:
+            os.close(fd)
+            raise
         with os.fdopen(fd, "rb") as file:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
-                raise _refused(path, "not a regular file")
-            if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
-                raise _refused(path, "of another owner")
-            if stat.S_IMODE(status.st_mode) & 0o077:
-                raise LocalProblem(
-                    f"{path}: the tokens in it can be read by others",
-                    remedy=f"Remove it and sign in again; or, if nobody has read it: chmod 600 {path}",
-                )
             try:
                 kept = json.loads(file.read(_MOST_FILE_BYTES))
             except (ValueError, RecursionError):
@@ -138,6 +133,19 @@ class TokenStore:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    """Raise `LocalProblem` if what was opened is no file that only its owner, who is we, can read."""
+    if not stat.S_ISREG(status.st_mode):
+        raise _refused(path, "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file")
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        raise _refused(path, "of another owner")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise LocalProblem(
+            f"{path}: the tokens in it can be read by others",
+            remedy=f"Remove it and sign in again; or, if nobody has read it: chmod 600 {path}",
+        )
 
 
 def _refused(path: Path, what: str) -> LocalProblem:

@@ -21,6 +21,7 @@ from emtui.client.http.failures import failure
 from emtui.client.http.limits import Limits, Wait
 from emtui.client.http.pace import Pace
 from emtui.client.http.pool import PoolTransport
+from emtui.client.http.secrets import Secrets
 from emtui.client.http.tls import tls_context
 from emtui.errors import ContractViolation, EmtuiError, Unreachable, Untrusted
 from emtui.text import safe_str
@@ -49,6 +50,20 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+class Redirected(Untrusted):
+    """The other side sends us elsewhere, where nothing is sent.
+
+    Attributes:
+        http_status: what it was said with.
+        target: the whole address that it names, as it says it; empty where that is none.
+    """
+
+    def __init__(self, message: str, *, remedy: str | None = None, http_status: int = 307, target: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.http_status = http_status
+        self.target = target
+
+
 class Answer:
     """An answer whose body is still to come.
 
@@ -67,6 +82,11 @@ class Answer:
         self._response = response
         self._transport = transport
         self._deadline = deadline
+
+    @property
+    def secrets(self) -> Secrets:
+        """What nothing that is shown of it may say."""
+        return self._transport.secrets
 
     @property
     def length(self) -> int | None:
@@ -103,6 +123,10 @@ class Answer:
                 if pace.is_stalled(len(piece), time.monotonic() - began):
                     raise self._stalled(f"under {limits.least_rate_bytes_s:,} bytes a second")
                 yield piece
+
+    async def aclose(self) -> None:
+        """Read no more of it."""
+        await self._response.aclose()
 
     async def _next(self, raw: AsyncIterator[bytes]) -> bytes | None:
         limits = self._transport.limits
@@ -148,6 +172,7 @@ class Transport:
     def __init__(self, address: Address, *, ca_file: str | None = None, limits: Limits | None = None) -> None:
         self.address = address
         self.limits = limits or Limits()
+        self.secrets = Secrets()
         self._ca_file = ca_file
         self._clients: tuple[httpx.AsyncClient, httpx.AsyncClient] | None = None
         self._connecting = asyncio.Lock()
@@ -178,7 +203,7 @@ class Transport:
         except _NETWORK_ERRORS as error:
             raise self._failure(error) from error
         async with aclosing(answer._response):
-            self._refuse_redirect(answer)
+            self._refuse_redirect(answer, request)
             yield answer
 
     def _failure(self, error: Exception) -> EmtuiError:
@@ -237,17 +262,21 @@ class Transport:
             )
         return Answer(response, self, deadline, time.monotonic() - is_new.sent_at)
 
-    def _refuse_redirect(self, answer: Answer) -> None:
+    def _refuse_redirect(self, answer: Answer, request: Request) -> None:
         if answer.status not in (301, 302, 303, 307, 308):
             return
+        asked = f"{self.address.origin}{self.address.target(request.path)}"
         try:
-            target = urlsplit(urljoin(f"{self.address}/", answer.headers.get("location", "")))
-            where = safe_str(f"{target.scheme}://{target.netloc.rpartition('@')[2]}", 120)
+            target = urljoin(asked, answer.headers.get("location", ""))
+            parts = urlsplit(target)
+            where = safe_str(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", 120)
         except ValueError:
-            where = "an address that is none"
-        raise Untrusted(
+            target, where = "", "an address that is none"
+        raise Redirected(
             f"{self.address.label}: it sends us to {where}, where nothing is sent",
             remedy=f"If that is right, use {where} as the address. A captive portal of this network does so too.",
+            http_status=answer.status,
+            target=target,
         )
 
     async def _ready(self) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:

@@ -88,6 +88,7 @@ def test_link_status(health: LinkHealth | None, status: Status) -> None:
         (LinkHealth("em", error="refused", last_answer_at=NOW - timedelta(minutes=3)), "EM ◆ no answer 3 min"),
         (LinkHealth("em", error="refused"), "EM ▼ no answer  "),
         (LinkHealth("em", is_connected=True, vitals=Vitals(needs_sign_in=True)), "EM ◆ S signs in"),
+        (LinkHealth("em", is_connected=True, error="text/html came", last_answer_at=NOW), "EM ◆ answers wrongly"),
         (
             LinkHealth("em", is_connected=True, round_trip_s=0.004, vitals=Vitals(NOW + timedelta(minutes=14), 0.0)),
             "EM ● 4 ms token 14 min clock ±0 s",
@@ -125,6 +126,50 @@ async def test_token_and_clock_go_first_where_it_is_narrow(width: int) -> None:
         assert "GRID ●" in line
         assert "token" not in line
         assert "47:13Z" in line
+
+
+@pytest.mark.parametrize(("width", "chip"), [(120, "EM ● 120 ms token 14 min"), (100, "EM ● 120 ms"), (80, "EM ●")])
+async def test_a_banner_does_not_take_the_links_words_where_there_is_room(width: int, chip: str) -> None:
+    header = HeaderBar()
+    app = PaneApp(lambda: header)
+    async with app.run_test(size=(width, 2)) as pilot:
+        header.show_endpoint(EndpointInfo("em.example.org:8443", "client1", "sandbox"))
+        vitals = Vitals(NOW + timedelta(minutes=14), 0.0)
+        header.show_health(LinkHealth("em", True, 0.12, NOW, vitals=vitals))
+        header.show_health(LinkHealth("grid", True, 0.002, NOW))
+        header.show_banners(("INSECURE: plain http, everybody on the way can read and change it",))
+        header.tick(NOW, MONOTONIC)
+        await pilot.pause()
+        line = screen_lines(app)[0]
+        assert chip in line
+        assert "INSECURE" in line
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+async def test_a_clock_that_is_far_off_is_told_at_every_width(width: int) -> None:
+    header = HeaderBar()
+    app = PaneApp(lambda: header)
+    async with app.run_test(size=(width, 2)) as pilot:
+        header.show_endpoint(EndpointInfo("em.example.org:8443", "client1", "sandbox"))
+        header.show_health(LinkHealth("em", True, 0.12, NOW, vitals=Vitals(NOW, -75.0)))
+        header.show_health(LinkHealth("grid", True, 0.002, NOW))
+        header.tick(NOW, MONOTONIC)
+        await pilot.pause()
+        assert "clock -75 s" in screen_lines(app)[0]
+
+
+async def test_the_milliseconds_of_a_round_trip_move_nothing() -> None:
+    header = HeaderBar()
+    app = PaneApp(lambda: header)
+    async with app.run_test(size=(116, 2)) as pilot:
+        header.show_endpoint(EndpointInfo("em.example.org:8443", "client1", "sandbox"))
+        shown = set()
+        for seconds in (0.002, 0.02, 0.2):
+            header.show_health(LinkHealth("em", True, seconds, NOW, vitals=Vitals(NOW + timedelta(minutes=14), 0.0)))
+            header.tick(NOW, MONOTONIC)
+            await pilot.pause()
+            shown.add(" ".join(screen_lines(app)[0].partition("GRID")[2].split()))
+        assert len(shown) == 1
 
 
 @pytest.mark.parametrize(

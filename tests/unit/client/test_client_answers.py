@@ -283,6 +283,8 @@ def test_a_retry_after_may_be_a_date() -> None:
     assert retry_after_s(format_datetime(datetime.now(UTC) + timedelta(days=30))) == 120
     assert retry_after_s("Thu, 01 Jan 1970 00:00:00 GMT") == 0
     assert retry_after_s("Thu, 99 Jan 1970 00:00:00 GMT") is None
+    assert retry_after_s("Mon, 01 Jan 2029 00:00:00 +99999999999999999999") is None
+    assert retry_after_s("Mon, 01 Jan 0001 00:00:00 +2359") in (0, None)
 
 
 async def test_busy_tells_how_long_it_asks_to_wait() -> None:

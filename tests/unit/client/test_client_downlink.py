@@ -257,3 +257,52 @@ async def test_a_raw_file_that_is_cut_off_is_never_whole() -> None:
 )
 def test_a_name_is_read_from_the_content_disposition(value: str, name: str) -> None:
     assert disposition_name(value) == name
+
+
+RAW = {"dialect": "2026-03", "pvc_name": "vol"}
+
+
+@pytest.mark.parametrize("behind", [0, 1, 10, 60])
+async def test_a_downlink_without_a_length_that_is_cut_behind_its_content_is_cut_off(behind: int) -> None:
+    body = json.dumps(promised()).encode()
+    end = body.index(b'", "filename"') + 1 + behind
+
+    async def script(talk: Conversation) -> None:
+        await talk.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + body[:end])
+        talk.writer.close()
+
+    async with em_on(script) as (em, _):
+        with pytest.raises(Unreachable, match="cut off") as caught:
+            await fetched(em)
+
+    assert caught.value.may_have_run
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "said"),
+    [
+        ("text/html; charset=utf-8", b"<h1>captive portal</h1>", "text/html came with 200: <h1>captive portal"),
+        ("application/json", b'{"error": "INTERNAL", "message": "it failed"}', "it failed"),
+        ("application/problem+json", b"[1]", "application/problem"),
+    ],
+)
+async def test_a_page_or_an_error_is_no_raw_file(kind: str, raw: bytes, said: str) -> None:
+    async with em_on(answer(200, raw=raw, kind=kind), **RAW) as (em, _):
+        with pytest.raises(ContractViolation, match=said):
+            await fetched(em)
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/json"])
+async def test_a_page_that_is_a_file_of_the_volume_comes_down(kind: str) -> None:
+    reply = answer(200, raw=b"<p>mine", kind=kind, headers={"Content-Disposition": 'attachment; filename="a"'})
+    async with em_on(reply, **RAW) as (em, _):
+        assert await fetched(em) == b"<p>mine"
+
+
+async def test_a_raw_file_that_only_the_connection_ends_has_no_size() -> None:
+    async def script(talk: Conversation) -> None:
+        await talk.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\nperhaps half")
+        talk.writer.close()
+
+    async with em_on(script, **RAW) as (em, _), em.downlink("a") as download:
+        assert (download.size_bytes, download.is_hashed) == (None, False)  # whoever reads it compares

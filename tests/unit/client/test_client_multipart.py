@@ -194,3 +194,9 @@ async def test_many_small_files_go_in_few_pieces() -> None:
 
     assert sum(map(len, pieces)) == body.size_bytes
     assert len(pieces) < 100
+
+
+async def test_the_boundary_is_short_enough_for_parsers_that_read_little_at_a_time() -> None:
+    boundary = Multipart({"dest_path": ""}, [MemorySource("a", b"1")]).content_type.partition("boundary=")[2]
+
+    assert 16 <= len(boundary) <= 24

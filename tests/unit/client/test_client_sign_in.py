@@ -19,7 +19,7 @@ from emtui.client.http.channel import Channel
 from emtui.client.http.sign_in import Credentials
 from emtui.client.http.token_store import Tokens, TokenStore
 from emtui.client.http.vitals import VitalsBook, expires_at
-from emtui.errors import ConfigProblem, ContractViolation, EmtuiError, NotSignedIn, RemoteFailed, Unreachable
+from emtui.errors import ConfigProblem, EmtuiError, NotSignedIn, Unreachable
 from emtui.files.source import MemorySource
 from emtui.plain import Vitals
 from tests.wire_server import Asked, answer, em_on
@@ -194,7 +194,7 @@ async def test_a_wrong_password_is_said_and_not_tried_again_by_itself() -> None:
             with pytest.raises(NotSignedIn):
                 await em.list_files()
 
-        assert server.lines.count("POST /auth/") == 1
+        assert server.lines.count("POST /auth/") == 2  # in JSON, and as a form
         assert seen[-1].needs_sign_in
         await em.sign_in("me", CANARY)
         assert not seen[-1].needs_sign_in
@@ -239,6 +239,19 @@ async def test_a_given_token_is_used_as_it_is() -> None:
     assert seen[-1].needs_sign_in
 
 
+async def test_after_a_sign_in_by_hand_the_given_token_is_forgotten_and_the_new_one_renewed() -> None:
+    office = Office()
+    async with em_on(office, credentials=Credentials(token=jwt("given", exp=1e10))) as (em, server):
+        with pytest.raises(NotSignedIn):
+            await em.list_files()
+        await em.sign_in("me", CANARY)
+        await em.list_files()
+        office.revoke()
+        await em.list_files()
+
+    assert server.lines.count("POST /auth/refresh") == 1
+
+
 @pytest.mark.parametrize("token", ["", "a b", "a\r\nX: 1", "ü", "a\0"])
 def test_a_given_token_that_no_header_can_hold_is_refused_unshown(token: str) -> None:
     with pytest.raises(ConfigProblem) as caught:
@@ -265,22 +278,26 @@ async def test_an_endpoint_without_sign_in_is_simply_asked() -> None:
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
-        (answer(200, {}), ContractViolation),
-        (answer(200, []), ContractViolation),
-        (answer(200, {"access": 3}), ContractViolation),
-        (answer(200, {"access": "a\r\nX-Evil: 1"}), ContractViolation),
-        (answer(200, raw=b"<html>", kind="text/html"), ContractViolation),
-        (answer(500, {"message": "oh"}), RemoteFailed),
+        (answer(200, {}), Unreachable),
+        (answer(200, []), Unreachable),
+        (answer(200, {"access": 3}), Unreachable),
+        (answer(200, {"access": "a\r\nX-Evil: 1"}), Unreachable),
+        (answer(200, raw=b"<html>", kind="text/html"), Unreachable),
+        (answer(500, {"message": "oh"}), Unreachable),
         (answer(503, {}), Unreachable),
         (answer(400, {"detail": "which user?"}), NotSignedIn),
     ],
 )
 async def test_a_sign_in_that_answers_nonsense_is_an_error(reply: bytes, kind: type[EmtuiError]) -> None:
-    async with em_on(reply, credentials=Credentials("me", password=knows(CANARY)[0])) as (em, _):
+    async with em_on(reply, credentials=Credentials("me", password=knows(CANARY)[0])) as (em, server):
         with pytest.raises(kind) as caught:
             await em.list_files()
 
     assert CANARY not in str(caught.value)
+    assert set(server.lines) == {"POST /auth/"}
+    if isinstance(caught.value, Unreachable):
+        assert not caught.value.may_have_run
+        assert caught.value.message.startswith("the sign-in failed, so that nothing was sent: ")
 
 
 # ------------------------------------------------------------------------------------------------------- the store

@@ -121,6 +121,15 @@ async def test_a_file_of_another_owner_is_refused(path: Path, monkeypatch: pytes
         await TokenStore(path).load(KEY)
 
 
+async def test_a_folder_in_its_place_is_refused_with_the_remedy(path: Path) -> None:
+    path.mkdir(parents=True)
+
+    with pytest.raises(LocalProblem, match="a folder") as caught:
+        await TokenStore(path, lambda: None).load("me@x")
+
+    assert f"Remove {path}" in caught.value.remedy
+
+
 async def test_what_is_no_file_is_refused_without_waiting(path: Path) -> None:
     path.parent.mkdir(parents=True)
     os.mkfifo(path, 0o600)
