@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import Worker
 
-from emtui.commands import LOCAL_USER, REGISTRY, Command
+from emtui.commands import LOCAL_USER, REGISTRY, Command, Endpoint
 from emtui.errors import EmtuiError
 from emtui.hangup import signals_leave, terminal_may_go
 from emtui.ordered import OrderedApp
@@ -180,6 +180,11 @@ class EmtuiApp(OrderedApp[None]):
         if self.profile.is_read_only and REGISTRY[name].changes_remote:
             self.main.say(f"{REGISTRY[name].title} is off: read-only.", remedy="Start without --read-only.")
             return
+        if self._is_absent(REGISTRY[name].endpoint):
+            return
+        if self.conductor is not None and (missing := self.conductor.missing(REGISTRY[name].endpoint)) is not None:
+            self.main.say(missing.message, remedy=missing.remedy)
+            return
         try:
             dialog = dialog_for(name, self.main, self.user)
         except NothingChosen as missing:
@@ -187,6 +192,17 @@ class EmtuiApp(OrderedApp[None]):
             return
         self.clear_notifications()
         await self.push_screen(dialog, self._submit)
+
+    def _is_absent(self, endpoint: Endpoint) -> bool:
+        """Whether the profile has no such end; it is said then."""
+        kind = self.profile.em_kind if endpoint == "em" else self.profile.grid_kind
+        if kind != "absent":
+            return False
+        from emtui.opening import absent
+
+        missing = absent(endpoint)
+        self.main.say(missing.message, remedy=missing.remedy)
+        return True
 
     async def _submit(self, command: Command | None) -> None:
         if command is not None:
@@ -266,6 +282,8 @@ class EmtuiApp(OrderedApp[None]):
         self.push_screen(HelpScreen(help_rows()))
 
     async def _show_search(self, conductor: "Conductor") -> None:
+        if self._is_absent("grid"):
+            return
         from emtui.screens.search import SearchDialog
 
         grid = self.main.grid.feed.value

@@ -1,13 +1,14 @@
 """A line of Activity as cells. Pure: a command's state, the time and a width in, parts out."""
 
 import math
+import re
 from datetime import datetime
 
 from rich.cells import cell_len
 
 from emtui import text
 from emtui.views import CommandState, Stage
-from widgets.cells import Line, bar, cut, left, right, width_of
+from widgets.cells import Line, bar, cut, left, right, width_of, without_host
 from widgets.palette import Part
 from widgets.status import stage_status
 
@@ -19,6 +20,9 @@ _TITLE_SHARE = 0.45
 _LEAST_TITLE = 14
 _MOST_TITLE = 72
 _NO_CLOCK_BELOW = 44
+# How a command says that it waits: the cause, for how long by now, and the next try.
+_WAIT = re.compile(r" for [^,]+, (\d+[a-z]{2} try in \d+ s)$")
+_LEAST_CAUSE = 10
 
 
 def is_unseen(state: CommandState) -> bool:
@@ -57,8 +61,30 @@ def _outcome(state: CommandState, now: datetime, width: int) -> Line:
     room = width - len(tail)
     hint = "  esc cancels" if state.is_cancellable and room >= 36 else ""
     words, style = _words(state)
+    if stage is Stage.RELEASED:
+        words = _waiting(words, room - len(hint))
     shown = left(words, room - len(hint))
     return (Part(shown, style), Part(hint, "faint"), Part(tail, "muted"))
+
+
+def _waiting(words: str, room: int) -> str:
+    """`CG2 busy for 12 s, 3rd try in 4 s`: where it is too long, the cause is cut and not the countdown."""
+    cause, comma, following = words.rpartition(", ")
+    if not comma or cell_len(words) <= room:
+        return words
+    return f"{cut(cause, max(4, room - cell_len(following) - 2))}, {following}"
+
+
+def _waiting(cause: str, wait: re.Match[str], room: int) -> str:
+    """`Connection refu… for 3 min, 8th try in 4 s`: of what it waits for, the next try is what must be seen."""
+    whole, next_try = wait[0], wait[1]
+    if cell_len(cause) + len(whole) > room:
+        cause = without_host(cause)
+    if len(whole) + _LEAST_CAUSE <= room or cell_len(cause) + len(whole) <= room:
+        return cut(cause, room - len(whole)) + whole
+    if len(next_try) + 2 + _LEAST_CAUSE <= room:
+        return f"{cut(cause, room - len(next_try) - 2)}, {next_try}"
+    return next_try
 
 
 def _words(state: CommandState) -> tuple[str, str]:

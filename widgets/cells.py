@@ -7,6 +7,8 @@ from rich.cells import cell_len, set_cell_size
 from widgets.palette import Part
 
 _WORDS = re.compile(r"\S+\s*")
+# A name with dots or a port, or an IPv6 address: a word that only stands before a colon says what failed.
+_HOST = re.compile(r"^(?:\[[0-9a-fA-F:.]+\](?::\d+)?|[\w-]+(?:\.[\w-]+)+(?::\d+)?|[\w-]+:\d+): ")
 
 Line = tuple[Part, ...]
 
@@ -42,6 +44,11 @@ def right(text: str, width: int) -> str:
     """Exactly `width` cells, the text at the right."""
     text = cut(text, width)
     return " " * (width - cell_len(text)) + text
+
+
+def without_host(text: str) -> str:
+    """`text` without the `host:port: ` that it begins with, which the header tells too."""
+    return _HOST.sub("", text, count=1)
 
 
 def width_of(parts: "Line | list[Part]") -> int:

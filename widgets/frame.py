@@ -9,6 +9,9 @@ from widgets.palette import Part
 ROUND = "╭╮╰╯─"
 HEAVY = "┏┓┗┛━"
 
+EDGE_CELLS = 6
+"""Corner, line and blank at both ends of an edge with words."""
+
 _DOT = Part(" · ", "faint")
 
 
@@ -33,8 +36,7 @@ def edge(
     line = box[4]
     if width < 8:
         return (Part(start + line * max(0, width - 2) + end, style),)
-    # Corner, line, blank, words, blank, and the same at the other end.
-    room = width - 6
+    room = width - EDGE_CELLS
     if width_of(left) > room:
         left = (Part(cut("".join(part.text for part in left), room), left[0].style),)
     pieces = list(right)

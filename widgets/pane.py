@@ -1,21 +1,24 @@
 """The box that every pane is: its edges, its age, its filter, and what it says when there is nothing to show."""
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.events import DescendantBlur, DescendantFocus, Resize
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 
 from emtui import text
 from emtui.views import Feed
 from widgets.canvas import Canvas, make_strip
-from widgets.cells import Line, wrap
-from widgets.frame import HEAVY, ROUND, edge, joined
+from widgets.cells import Line, without_host, wrap
+from widgets.frame import EDGE_CELLS, HEAVY, ROUND, edge, joined
 from widgets.palette import Part, palette_of
 from widgets.row_list import RowList
 from widgets.status import Status
@@ -28,6 +31,8 @@ T = TypeVar("T")
 # Wider lines of prose are hard to read, however wide the pane is.
 _PROSE_WIDTH = 64
 _MOST_ERROR_LINES = 6
+# `■ next try in 30 s · `
+_COUNTDOWN_CELLS = 21
 
 
 class Pane(Vertical, Generic[T]):
@@ -54,6 +59,18 @@ class Pane(Vertical, Generic[T]):
         Binding("slash", "filter", "Filter", show=False, id="pane.filter"),
         Binding("escape", "clear_filter", "Clear the filter", show=False, id="pane.clear_filter"),
     ]
+
+    @dataclass
+    class Clipped(Message):
+        """What is wrong is longer than the edge that tells it. Foreign text."""
+
+        pane: "AnyPane"
+        error: str
+        remedy: str
+
+        @property
+        def control(self) -> "AnyPane":
+            return self.pane
 
     number: ClassVar[int] = 0
     heading: ClassVar[str] = ""
@@ -119,12 +136,16 @@ class Pane(Vertical, Generic[T]):
 
     def show(self, feed: Feed[T]) -> None:
         """Show `feed`. A value that is the same as before is not drawn again."""
+        error_before = self._feed.error
         old, self._feed = self._feed.value, feed
         if feed.value is None:
             if old is not None:
                 self.forget()
         elif old is None or not self.is_same(old, feed.value):
             self.accept(feed.value)
+        is_news = self.is_mounted and feed.value is not None and feed.error not in ("", error_before)
+        if is_news and not self._has_room_for(without_host(text.safe_str(feed.error))):
+            self.post_message(self.Clipped(self, feed.error, feed.remedy))
         self.refresh_state()
 
     def tick(self, now_utc: datetime, now_monotonic: float) -> None:
@@ -209,9 +230,13 @@ class Pane(Vertical, Generic[T]):
             stale = (
                 Part("■ ", "caution"),
                 *((Part(f"{retry} · ", "caution"),) if retry else ()),
-                Part(words, "caution"),
+                Part(words if self._has_room_for(words) else without_host(words), "caution"),
             )
         return stale, self.footnote()
+
+    def _has_room_for(self, words: str) -> bool:
+        """Whether the bottom edge has, beside the countdown."""
+        return cell_len(words) + _COUNTDOWN_CELLS <= self.outer_size.width - EDGE_CELLS
 
     # ----------------------------------------------------------------------------------------------- drawing
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emtui.backend import MAX_UPLINK_BYTES, MAX_UPLINK_FILES
-from emtui.errors import BadRequest
+from emtui.errors import BadRequest, Forbidden
 from emtui.files.problems import disk_problem
 from emtui.files.source import FileSource
+from emtui.paths import BaseNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,12 @@ class _Found:
             )
         if not os.access(source.path, os.R_OK):
             raise disk_problem(PermissionError(13, "Permission denied"), source.path)
+        try:
+            BaseNames().add(source.name)
+        except (BadRequest, Forbidden) as error:
+            raise BadRequest(
+                f"{source.path}: the volume takes no such name ({error.message})", remedy="Rename it."
+            ) from error
         there = self._folders.setdefault(dest_path, {})
         if source.name in there:
             raise BadRequest(

@@ -7,7 +7,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from emtui.commands import BuildImage
-from emtui.errors import InvalidField
+from emtui.errors import BadRequest, Forbidden, InvalidField
+from emtui.paths import split_path
 from emtui.screens.dialog import Dialog
 from emtui.screens.form import Words
 from emtui.text import safe_text
@@ -41,8 +42,12 @@ def check_image_name(field: str, name: str) -> str:
 def check_volume_path(field: str, path: str, what: str) -> str:
     """`path` as it is, without slashes around it. Raises `InvalidField` of `field` where it is no path."""
     bare = path.strip("/") if path.strip() else ""
-    if "\0" in path or ".." in [part.strip() for part in bare.split("/")]:
-        raise InvalidField(field, "leaves the volume", remedy=f"Give {what} inside the volume.")
+    try:
+        split_path(bare)
+    except Forbidden as error:
+        raise InvalidField(field, "leaves the volume", remedy=f"Give {what} inside the volume.") from error
+    except BadRequest as error:
+        raise InvalidField(field, error.message.removeprefix("path: "), remedy=error.remedy) from error
     return bare
 
 

@@ -39,6 +39,7 @@ LEAST_LINES = 10
 
 # A toast is a line or two, not a log.
 _TOAST_LIMIT = 300
+_TOLD_AGAIN_S = 60.0
 
 # Which commands the key bar keeps where there is little room.
 _RELEVANT = {
@@ -128,6 +129,7 @@ class MainScreen(Screen[None]):
         self._key_bar = KeyBar(id="keys")
         self._off = frozenset(name for name, command in REGISTRY.items() if is_read_only and command.changes_remote)
         self._current = "files"
+        self._told_at: dict[str, float] = {}
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -237,6 +239,14 @@ class MainScreen(Screen[None]):
                 view = self.pod.feed.value
                 chosen = (json.dumps(view.status.to_wire()),) if view else ()
         return "\n".join(safe_str(line.rstrip("\n")) for line in chosen if line)
+
+    @on(Pane.Clipped)
+    def _tell_clipped(self, event: Pane.Clipped) -> None:
+        """What a pane's edge is too short for is a toast: once, since the panes of one end have the same to say."""
+        now = time.monotonic()
+        if now - self._told_at.get(event.error, float("-inf")) > _TOLD_AGAIN_S:
+            self._told_at = {event.error: now}
+            self.say(event.error, remedy=event.remedy, is_failure=True)
 
     def say(self, message: str, *, remedy: str = "", is_failure: bool = False) -> None:
         """A toast. `message` and `remedy` may hold foreign text."""

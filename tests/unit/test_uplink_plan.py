@@ -196,3 +196,11 @@ def test_300_files_are_planned_at_once(tmp_path: Path) -> None:
     assert time.perf_counter() - begin < 1
     assert [len(batch.sources) for batch in plan.batches] == [MAX_UPLINK_FILES] * 3
     assert plan.file_count == 300
+
+
+def test_a_name_that_the_volume_refuses_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/%2e%2e%2fz").write_bytes(b"x")
+    with pytest.raises(BadRequest, match="takes no such name") as caught:
+        plan_uplink([tmp_path / "d"], "")
+    assert caught.value.remedy == "Rename it."

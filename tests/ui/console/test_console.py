@@ -15,7 +15,7 @@ from ui_harness import HOSTILE_NAMES, screen_text, until
 from emtui.app import CANNOT_OPEN_EXIT, EmtuiApp
 from emtui.commands import Delete
 from emtui.journal import Journal
-from emtui.profile import Profile
+from emtui.profile import Profile, Remote
 from emtui.screens.delete import DeleteDialog
 from emtui.screens.detail import DetailScreen
 from emtui.screens.help import HelpScreen
@@ -481,3 +481,15 @@ async def test_what_an_earlier_start_left_unknown_is_looked_into_again(
     async with console(root) as c:
         await c.until_stage("delete", Stage.COMPLETE)
         await c.until_text("done: it is gone from the volume")
+
+
+async def test_a_command_for_an_end_that_is_absent_says_so_at_once(tmp_path: Path, engine: FakeEngine) -> None:
+    app = EmtuiApp(Profile(tmp_path / "state", grid=Remote("http://127.0.0.1:9"), has_local=False))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(lambda: app.conductor is not None, pilot)
+        await until(lambda: "this profile has no EM" in screen_text(app), pilot)
+        await pilot.press("u")
+        await until(lambda: "--em-url" in screen_text(app), pilot)
+        assert app.screen is app.main
+        app.leave()
+        await until(lambda: app.conductor is None, pilot)

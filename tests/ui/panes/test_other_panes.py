@@ -325,3 +325,14 @@ async def test_esc_and_a_say_what_is_wished_of_a_command() -> None:
             assert pane.command_list.move_to_key(number)
             await pilot.press("escape", "A")
         assert wished == [("CancelWished", 8), ("AgainWished", 1)]
+
+
+async def test_a_long_cause_does_not_hide_the_countdown() -> None:
+    pane = ActivityPane()
+    app = PaneApp(lambda: pane)
+    async with app.run_test(size=(80, 8)) as pilot:
+        note = "em.example.org:8443: Connection refused by the gateway for 12 s, 3rd try in 4 s"
+        waiting = CommandState(1, "uplink", "uplink a", Stage.RELEASED, NOW, NOW, note=note, is_cancellable=True)
+        pane.show_commands((waiting,))
+        await pilot.pause()
+        assert "…, 3rd try in 4 s" in screen_text(app)
