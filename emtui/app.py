@@ -182,9 +182,6 @@ class EmtuiApp(OrderedApp[None]):
             return
         if self._is_absent(REGISTRY[name].endpoint):
             return
-        if self.conductor is not None and (missing := self.conductor.missing(REGISTRY[name].endpoint)) is not None:
-            self.main.say(missing.message, remedy=missing.remedy)
-            return
         try:
             dialog = dialog_for(name, self.main, self.user)
         except NothingChosen as missing:

@@ -233,12 +233,6 @@ class Conductor:
         await self.session.sign_in(at, username, password)
         self.refresh()
 
-    def missing(self, endpoint: Endpoint) -> EmtuiError | None:
-        """What to say of an end that the profile does not have; None where it has it."""
-        profile = self.session.profile
-        kind = profile.em_kind if endpoint == "em" else profile.grid_kind
-        return absent(endpoint) if kind == "absent" else None
-
     def why_sign_in(self, at: SignInAt) -> str:
         """What that end has said of it; empty where it has said nothing. Foreign."""
         feeds = (self._screen.files.feed, self._screen.pod.feed) if "em" in at.endpoints else (self._screen.grid.feed,)

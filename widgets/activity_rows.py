@@ -61,30 +61,24 @@ def _outcome(state: CommandState, now: datetime, width: int) -> Line:
     room = width - len(tail)
     hint = "  esc cancels" if state.is_cancellable and room >= 36 else ""
     words, style = _words(state)
-    if stage is Stage.RELEASED:
-        words = _waiting(words, room - len(hint))
+    wait = _WAIT.search(words) if is_waiting else None
+    if wait is not None:
+        if room - len(hint) < min(cell_len(words), len(wait[1]) + 2 + _LEAST_CAUSE):
+            hint = ""
+        words = _waiting(words[: wait.start()], wait, room - len(hint))
     shown = left(words, room - len(hint))
     return (Part(shown, style), Part(hint, "faint"), Part(tail, "muted"))
 
 
-def _waiting(words: str, room: int) -> str:
-    """`CG2 busy for 12 s, 3rd try in 4 s`: where it is too long, the cause is cut and not the countdown."""
-    cause, comma, following = words.rpartition(", ")
-    if not comma or cell_len(words) <= room:
-        return words
-    return f"{cut(cause, max(4, room - cell_len(following) - 2))}, {following}"
-
-
 def _waiting(cause: str, wait: re.Match[str], room: int) -> str:
     """`Connection refu… for 3 min, 8th try in 4 s`: of what it waits for, the next try is what must be seen."""
-    whole, next_try = wait[0], wait[1]
-    if cell_len(cause) + len(whole) > room:
+    if cell_len(cause) + len(wait[0]) > room:
         cause = without_host(cause)
-    if len(whole) + _LEAST_CAUSE <= room or cell_len(cause) + len(whole) <= room:
-        return cut(cause, room - len(whole)) + whole
-    if len(next_try) + 2 + _LEAST_CAUSE <= room:
-        return f"{cut(cause, room - len(next_try) - 2)}, {next_try}"
-    return next_try
+    least = min(_LEAST_CAUSE, cell_len(cause))
+    for ending in (wait[0], f", {wait[1]}"):
+        if least + len(ending) <= room:
+            return cut(cause, room - len(ending)) + ending
+    return wait[1]
 
 
 def _words(state: CommandState) -> tuple[str, str]:

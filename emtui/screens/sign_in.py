@@ -62,9 +62,7 @@ class SignInDialog(Form[bool]):
             super().action_go_on()
         elif self._password.input.is_torn_paste:
             self._password.show_problem(
-                InvalidField(
-                    PASSWORD, "several lines or an ESC were pasted", remedy="Clear it by ctrl+u and type it."
-                )
+                InvalidField(PASSWORD, "several lines or an ESC were pasted", remedy="Clear it by ctrl+u and type it.")
             )
         else:
             self.action_submit()

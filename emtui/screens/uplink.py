@@ -12,7 +12,7 @@ from emtui import files
 from emtui.commands import Uplink
 from emtui.errors import BadRequest, EmtuiError, Forbidden, InvalidField
 from emtui.files import UplinkPlan
-from emtui.paths import BaseNames, split_path
+from emtui.paths import split_path
 from emtui.screens.build import check_volume_path
 from emtui.screens.confirm import Question
 from emtui.screens.dialog import Dialog
@@ -168,7 +168,7 @@ class UplinkDialog(Dialog[Uplink]):
     def _plan_for(self, sources: tuple[Path, ...], dest_path: str) -> files.UplinkPlan:
         """The plan; notes what it would replace. Blocks."""
         plan = files.plan_uplink(sources, dest_path)
-        _check_names(plan)
+        _check_folders(plan)
         remote = (
             "/".join(filter(None, (batch.dest_path, one.name))) for batch in plan.batches for one in batch.sources
         )
@@ -197,15 +197,10 @@ class UplinkDialog(Dialog[Uplink]):
         return Uplink(sources, dest_path)
 
 
-def _check_names(plan: UplinkPlan) -> None:
-    """Raises `BadRequest` for a file or folder that the volume would refuse by its name."""
+def _check_folders(plan: UplinkPlan) -> None:
+    """Raises `BadRequest` for a folder that the volume would refuse by its name."""
     for batch in plan.batches:
-        names = BaseNames()
-        name = f"/{batch.dest_path}"
         try:
             split_path(batch.dest_path)
-            for source in batch.sources:
-                name = str(source.path)
-                names.add(source.name)
         except (BadRequest, Forbidden) as error:
-            raise BadRequest(f"{name}: the volume takes no such name", remedy="Rename it.") from error
+            raise BadRequest(f"/{batch.dest_path}: the volume takes no such name", remedy="Rename it.") from error

@@ -33,6 +33,28 @@ async def test_uplink_of_a_folder_says_what_is_left_out(work: Path) -> None:
         assert await finished(pilot) == Uplink((work / "docs",), "")
 
 
+@pytest.mark.parametrize("name", ["%2e%2e%2fz", "%2e%2e", "..\\z"])
+async def test_a_name_that_the_volume_takes_not_is_told_before_anything_is_sent(work: Path, name: str) -> None:
+    (work / "docs" / name).write_text("x")
+    app = DialogApp(lambda: UplinkDialog("", (), work))
+    async with app.run_test(size=SIZE) as pilot:
+        await write(pilot, "docs")
+        await until(lambda: "the volume takes no such name" in app.words, pilot)
+        assert "Rename it." in app.words
+        await pilot.press("ctrl+s")
+        await until(lambda: "the volume takes no such name" in problem(app, "files"), pilot)
+        assert app.results == []
+
+
+async def test_a_folder_that_the_volume_takes_not_is_told_too(work: Path) -> None:
+    (work / "docs" / "%2E%2e").mkdir()
+    (work / "docs" / "%2E%2e" / "a").write_text("x")
+    app = DialogApp(lambda: UplinkDialog("", (), work))
+    async with app.run_test(size=SIZE) as pilot:
+        await write(pilot, "docs")
+        await until(lambda: "docs/%2E%2e: the volume takes no such name" in app.words, pilot)
+
+
 async def test_uplink_of_marked_files_and_folders(work: Path) -> None:
     app = DialogApp(lambda: UplinkDialog("", ("images",), work))
     async with app.run_test(size=SIZE) as pilot:

@@ -12,6 +12,8 @@ from ui_harness import HOSTILE_NAMES, MONOTONIC, NOW, screen_lines, screen_text,
 from emtui.models import HostedModel, Image, PodSpec, PodState, PodStatus, Running, Terminated, Waiting
 from emtui.views import CommandState, Feed, GridView, PastPod, PodView, Stage
 from widgets.activity_pane import MOST_ROWS, ActivityPane
+from widgets.activity_rows import command_cells
+from widgets.cells import without_host
 from widgets.grid_pane import GridPane, tag_lines
 from widgets.images_pane import ImagesPane, created_text
 from widgets.pod_lines import pod_lines, pod_state
@@ -327,12 +329,48 @@ async def test_esc_and_a_say_what_is_wished_of_a_command() -> None:
         assert wished == [("CancelWished", 8), ("AgainWished", 1)]
 
 
-async def test_a_long_cause_does_not_hide_the_countdown() -> None:
-    pane = ActivityPane()
-    app = PaneApp(lambda: pane)
-    async with app.run_test(size=(80, 8)) as pilot:
-        note = "em.example.org:8443: Connection refused by the gateway for 12 s, 3rd try in 4 s"
-        waiting = CommandState(1, "uplink", "uplink a", Stage.RELEASED, NOW, NOW, note=note, is_cancellable=True)
-        pane.show_commands((waiting,))
+def waiting_words(cause: str, width: int) -> str:
+    state = samples.command(
+        1, Stage.RELEASED, "uplink frame-0412.raw → /", note=f"{cause} for 3 min, 8th try in 4 s", is_cancellable=True
+    )
+    return "".join(part.text for part in command_cells(state, NOW, width))
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 96, 116, 160])
+@pytest.mark.parametrize("cause", ["CG2 busy", "127.0.0.1:8931: Connection refused, and some more words about it " * 2])
+def test_the_next_try_is_seen_however_long_the_cause_is(cause: str, width: int) -> None:
+    words = waiting_words(cause, width)
+    assert "8th try in 4 s" in words
+    assert len(words) <= width
+    if width > 100:
+        assert "Connection" in words or "CG2 busy" in words
+        assert "esc cancels" in words
+
+
+async def test_a_stale_pane_tells_the_cause_without_the_host_where_it_is_narrow() -> None:
+    app, pane = images_app()
+    error = "127.0.0.1:8997: it sends us to https://elsewhere"
+    async with app.run_test(size=(70, 12)) as pilot:
+        pane.show(replace(samples.stale(samples.IMAGES), error=error))
         await pilot.pause()
-        assert "…, 3rd try in 4 s" in screen_text(app)
+        assert "■ next try in 4 s · it sends us to https://elsewhere" in screen_lines(app)[-1]
+    app, pane = images_app()
+    async with app.run_test(size=(90, 12)) as pilot:
+        pane.show(replace(samples.stale(samples.IMAGES), error=error))
+        await pilot.pause()
+        assert f"■ next try in 4 s · {error}" in screen_lines(app)[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("127.0.0.1:80: refused", "refused"),
+        ("em.example.org: a: b", "a: b"),
+        ("[::1]:8080: refused", "refused"),
+        ("localhost:8080: refused", "refused"),
+        ("data: a list is promised", "data: a list is promised"),
+        ("no answer", "no answer"),
+    ],
+)
+def test_the_host_before_the_cause(words: str, shown: str) -> None:
+    assert without_host(words) == shown
