@@ -21,7 +21,7 @@ _LEAST_TITLE = 14
 _MOST_TITLE = 72
 _NO_CLOCK_BELOW = 44
 # How a command says that it waits: the cause, for how long by now, and the next try.
-_WAIT = re.compile(r" for [^,]+, (\d+[a-z]{2} try in \d+ s)$")
+_WAIT = re.compile(r"(?: for [^,]+)?, (\d+[a-z]{2} try in \d+ s)$")
 _LEAST_CAUSE = 10
 
 
