@@ -241,6 +241,8 @@ def started(directory: Path, *options: str, environment: Mapping[str, str] | Non
         encoding="utf-8",
         errors="backslashreplace",
         env={**os.environ, **(environment or {})},
+        # Where the tests run under nohup, a child would ignore SIGHUP too.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 - it takes no lock
     )
 
 
