@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.conftest import Bench, wait_for
+from tests.engines.conftest import BASE, Bench, wait_for
 
 
 async def said(bench: Bench, command: str) -> str:
@@ -83,7 +83,7 @@ async def test_nothing_outlives_its_pod(sandbox: Bench) -> None:
 
 async def test_nothing_outlives_its_supervisor(sandbox: Bench) -> None:
     mark = f"31537{os.getpid()}"
-    pod_id = await sandbox.start(f"sleep {mark} & exec sleep {mark}", "alpine")
+    pod_id = await sandbox.start(f"sleep {mark} & exec sleep {mark}", BASE)
     await wait_for(lambda: running_with(mark) >= 2, "both processes")
     os.kill(int((sandbox.pods / pod_id / "lock").read_text()), signal.SIGKILL)
     await wait_for(lambda: not running_with(mark), "the end of both")

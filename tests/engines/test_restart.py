@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from emtui.local.engines.records import PodFolder
-from tests.engines.conftest import Bench, names_in, wait_for
+from tests.engines.conftest import BASE, Bench, names_in, wait_for
 
 
 def kill_supervisor(bench: Bench, pod_id: str) -> None:
@@ -18,7 +18,7 @@ def kill_supervisor(bench: Bench, pod_id: str) -> None:
 
 
 async def test_a_pod_goes_on_without_the_engine(sandbox: Bench) -> None:
-    pod_id = await sandbox.start("until test -e /data/go; do sleep 0.05; done; echo done > /data/out", "alpine")
+    pod_id = await sandbox.start("until test -e /data/go; do sleep 0.05; done; echo done > /data/out", BASE)
     await sandbox.until_running(pod_id)
     await sandbox.engine.aclose()
     sandbox.again()
@@ -31,7 +31,7 @@ async def test_a_pod_goes_on_without_the_engine(sandbox: Bench) -> None:
 
 
 async def test_a_lost_supervisor_is_told(sandbox: Bench) -> None:
-    pod_id = await sandbox.start("sleep 600", "alpine")
+    pod_id = await sandbox.start("sleep 600", BASE)
     running = (await sandbox.until_running(pod_id)).running
     kill_supervisor(sandbox, pod_id)
     sandbox.again()
@@ -47,13 +47,13 @@ async def test_a_lost_supervisor_is_told(sandbox: Bench) -> None:
 
 
 async def test_a_scheduled_pod_gets_another_supervisor(sandbox: Bench) -> None:
-    pod_id = await sandbox.start(
-        "echo ran > /data/out", "alpine", scheduled_time=datetime.now(UTC) + timedelta(seconds=6)
-    )
+    pod_id = await sandbox.start("echo ran > /data/out", BASE, scheduled_time=datetime.now(UTC) + timedelta(seconds=6))
     await sandbox.until(pod_id, lambda state: state.waiting is not None and state.waiting.reason == "Scheduled")
     kill_supervisor(sandbox, pod_id)
     sandbox.again()
-    state = await sandbox.until(pod_id, lambda state: "waits again" in (state.waiting.message if state.waiting else ""))
+    state = await sandbox.until(
+        pod_id, lambda state: "another one since" in (state.waiting.message if state.waiting else "")
+    )
     assert state.waiting is not None
     ended = await sandbox.until_ended(pod_id)
     assert ended.terminated is not None
@@ -80,7 +80,7 @@ from emtui.local.workspace import Workspace
 async def main():
     workspace = Workspace(Path(sys.argv[1]))
     engine = SandboxEngine(workspace, sys.argv[2])
-    text = "FROM alpine\\nRUN echo started; sleep " + sys.argv[3] + "\\n"
+    text = "FROM busybox\\nRUN echo started; sleep " + sys.argv[3] + "\\n"
     request = BuildRequest(workspace.volume, text, "Dockerfile", "client1-a:latest")
     await engine.build(request, lambda line: print(line, end="", flush=True))
 

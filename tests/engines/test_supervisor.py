@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from emtui.local.engines.config import DEFAULT_PATH
+from emtui.local.engines.disk import DiskWatch
 from emtui.local.engines.records import PodFolder, PodRecord, State
-from emtui.local.engines.sandbox.disk import DiskWatch
 from emtui.local.engines.sandbox.run import Ended
 from emtui.local.engines.sandbox.supervisor import Supervisor
 from emtui.local.workspace import Workspace
@@ -70,7 +70,7 @@ def test_a_pod(folder: PodFolder, workspace: Workspace, isolation: str) -> None:
 def test_over_its_time(folder: PodFolder, isolation: str) -> None:
     record = replace(RECORD, isolation=isolation, argv=["sleep", "60"], max_duration_s=0.3)
     state = live(folder, record)["terminated"]
-    assert (state["exitCode"], state["reason"]) == (143, "DeadlineExceeded")
+    assert (state["exitCode"], state["reason"]) == (137, "DeadlineExceeded")
 
 
 def test_stopped_while_it_runs(folder: PodFolder, isolation: str) -> None:

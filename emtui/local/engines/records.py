@@ -23,6 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+MISSED_AFTER_S = 60.0
+"""A scheduled time that passed longer ago is not made up for."""
+
 State = dict[str, Any]
 """A Kubernetes `ContainerState` as it is on the wire (EM API §9)."""
 
@@ -32,7 +35,7 @@ class PodRecord:
     """What is to run.
 
     Attributes:
-        engine: `sandbox` or `simulated`.
+        engine: `docker`, `sandbox` or `simulated`. Of what docker runs nothing is here: it has a file of its own.
         argv, env, workdir, user: as the image and the request say; `user` as the image has it.
         image_folder: the image's root folder below `blobs/images`; empty where there is none.
         base: the base image whose userland is to be made where there is no `image_folder`; empty for none.
@@ -41,6 +44,7 @@ class PodRecord:
         scheduled_time: seconds since the epoch, None for now.
         asked_at: seconds since the epoch.
         problem: why it cannot be started, empty where nothing is known against it.
+        memory_bytes, processes: what it may use; 0 for what suits this machine (sandbox only).
     """
 
     pod_id: str
@@ -60,6 +64,8 @@ class PodRecord:
     asked_at: float
     scheduled_time: float | None = None
     problem: str = ""
+    memory_bytes: int = 0
+    processes: int = 0
 
 
 class PodFolder:
@@ -169,6 +175,12 @@ class PodFolder:
         return True
 
 
+def host_name(name: str) -> str:
+    """A pod's name as one that a host can have: letters, digits and `-`, at most 63."""
+    made = "".join(character if character.isascii() and character.isalnum() else "-" for character in name)
+    return made.strip("-")[:63].rstrip("-") or "pod"
+
+
 def wire_time(moment: float) -> str:
     """Seconds since the epoch as `2025-11-20T12:31:12Z`."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -190,6 +202,13 @@ def terminated(
         state["startedAt"] = wire_time(started_at)
     state["finishedAt"] = wire_time(time.time() if finished_at is None else finished_at)
     return {"terminated": state}
+
+
+def missed(record: PodRecord) -> State:
+    """The last state of a pod whose scheduled time passed while the machine slept or its clock jumped."""
+    scheduled = wire_time(record.scheduled_time or 0)
+    told = f"its time {scheduled} passed while nothing could be started; run it again"
+    return waiting("MissSchedule", told, record.message)
 
 
 def overdue(max_duration_s: float) -> str:

@@ -22,6 +22,7 @@ from emtui.local.engines.plan import CopyStep, RunStep, Stage, WorkdirStep
 from emtui.local.engines.records import PodFolder, PodRecord, State, overdue, running, terminated, waiting, wire_time
 from emtui.local.engines.references import on_board
 from emtui.local.engines.requests import check_pod_id, from_thread
+from emtui.local.engines.with_pods import new_record
 from emtui.local.stopping import Stop, stoppable
 from emtui.local.workspace import Workspace
 from emtui.models import Image, PodState
@@ -96,23 +97,14 @@ class SimulatedEngine:
 
     def _start(self, pod: PodRequest) -> None:
         config = self._lookup(pod.reference) or ImageConfig(cmd=("/bin/sh",))
-        record = PodRecord(
-            pod_id=pod.pod_id,
-            name=pod.name,
-            engine=self.name,
-            reference=pod.reference,
+        record = new_record(
+            pod,
+            self.name,
             argv=list(config.argv(pod.command)),
             env=config.env,
             workdir=config.workdir,
             user=config.user,
-            image_folder="",
-            base="",
             message=SIMULATED,
-            isolation="",
-            max_duration_s=pod.max_duration_s,
-            grace_s=pod.grace_s,
-            asked_at=time.time(),
-            scheduled_time=pod.scheduled_time.timestamp() if pod.scheduled_time is not None else None,
         )
         folder = self._pod(pod.pod_id)
         folder.path.mkdir(mode=0o700)

@@ -21,6 +21,7 @@ from emtui.local.engines.sandbox.jail import (
     VOLUME,
     Jail,
     close_quietly,
+    heeds,
     present_in_proc,
 )
 from emtui.local.engines.sandbox.limits import Cgroup, lower
@@ -103,7 +104,7 @@ class BwrapRun:
 
     def terminate(self) -> None:
         command = self._command_pid()
-        if command:
+        if command and heeds(command, signal.SIGTERM):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(command, signal.SIGTERM)
 

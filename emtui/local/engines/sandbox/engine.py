@@ -2,15 +2,14 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from emtui.backend import LogSink
 from emtui.errors import BuildFailed, LoadFailed
 from emtui.local.engines.base import (
     DEFAULT_BASE_IMAGES,
-    DEFAULT_GRACE_S,
     BuildRequest,
     LoadRequest,
     PodRequest,
@@ -25,16 +24,21 @@ from emtui.local.engines.requests import check_pod_id, from_thread
 from emtui.local.engines.sandbox.builder import SandboxWorker
 from emtui.local.engines.sandbox.jail import Limits, close_quietly
 from emtui.local.engines.sandbox.limits import binds_processes, bounds_memory_together, sweep
-from emtui.local.engines.sandbox.pods import SandboxPods
+from emtui.local.engines.spawn import python_command
+from emtui.local.engines.supervised import SupervisedPods
+from emtui.local.engines.with_pods import WithPods, new_record
 from emtui.local.stopping import Stop, stoppable
 from emtui.local.workspace import Workspace
-from emtui.models import Image, PodState
+from emtui.models import Image
+from emtui.profile import PodPolicy
 from emtui.threads import in_thread
+
+_SUPERVISOR = "emtui.local.engines.sandbox.supervisor"
 
 LOADED = "loaded image: its command runs on this machine's userland, its own files are not unpacked"
 
 
-class SandboxEngine:
+class SandboxEngine(WithPods):
     """Runs images as processes in namespaces. See `emtui.local.engines.base.Engine` for its calls."""
 
     name = "sandbox"
@@ -44,17 +48,18 @@ class SandboxEngine:
         workspace: Workspace,
         isolation: str = "bwrap",
         base_images: Sequence[str] = DEFAULT_BASE_IMAGES,
-        limits: Limits | None = None,
+        policy: PodPolicy = PodPolicy(),  # noqa: B008 - it cannot be changed
     ) -> None:
-        """`isolation` is `bwrap` or `unshare`. `limits` hold for RUN; None is what suits this machine."""
+        """`isolation` is `bwrap` or `unshare`."""
         self._workspace = workspace
         self._isolation = isolation
         self._base_images = tuple(base_images)
-        self._limits = limits or Limits.of_this_machine()
+        self._policy = policy
+        self._limits = Limits.of_this_machine(policy.memory_bytes or 0, policy.processes or 0)
         self._images = ImageTable(workspace)
-        self._pods = SandboxPods(workspace.blobs / "pods")
+        self._pods = SupervisedPods(workspace.blobs / "pods", partial(python_command, _SUPERVISOR))
         self._recovery: asyncio.Task[None] | None = None
-        self.notes: Sequence[str] = _notes(isolation, self._limits)
+        self.notes: Sequence[str] = (*_not_here(policy), *_notes(isolation, self._limits))
 
     async def prepare(self) -> None:
         """Find the pods of the last time again and remove what was left half made. Done once, by the first call."""
@@ -127,32 +132,18 @@ class SandboxEngine:
             close_quietly(image_lock)
 
     def _record(self, pod: PodRequest, stored: StoredImage | None) -> PodRecord:
-        record = PodRecord(
-            pod_id=pod.pod_id,
-            name=pod.name,
-            engine=self.name,
-            reference=pod.reference,
-            argv=[],
-            env={"PATH": DEFAULT_PATH},
-            workdir="/",
-            user="",
-            image_folder="",
-            base="",
-            message="",
-            isolation=self._isolation,
-            max_duration_s=pod.max_duration_s,
-            grace_s=pod.grace_s,
-            asked_at=time.time(),
-            scheduled_time=pod.scheduled_time.timestamp() if pod.scheduled_time is not None else None,
-        )
         base = self._base(pod.reference)
         config = stored.config if stored is not None else base_config(base or "")
-        record = replace(
-            record,
+        record = new_record(
+            pod,
+            self.name,
+            isolation=self._isolation,
             argv=list(config.argv(pod.command)),
-            env={**record.env, **config.env},
+            env={"PATH": DEFAULT_PATH, **config.env},
             workdir=config.workdir or "/",
             user=config.user,
+            memory_bytes=self._limits.memory_bytes,
+            processes=self._limits.processes,
         )
         if stored is None:
             problem = "" if base is not None else f"no such image: {pod.reference}"
@@ -163,16 +154,6 @@ class SandboxEngine:
             problem = f"{pod.reference} was built by the simulated engine, which makes no files: build it again"
             return replace(record, problem=problem)
         return replace(record, image_folder=stored.root)
-
-    async def state(self, pod_id: str) -> PodState:
-        check_pod_id(pod_id)
-        await self.prepare()
-        return PodState.model_validate(await in_thread(self._pods.state, pod_id))
-
-    async def stop(self, pod_id: str, grace_s: float = DEFAULT_GRACE_S) -> None:
-        check_pod_id(pod_id)
-        await self.prepare()
-        await in_thread(self._pods.stop, pod_id, grace_s)
 
     async def aclose(self) -> None:
         if self._recovery is not None:
@@ -189,6 +170,13 @@ def _of_loaded(record: PodRecord, config: ImageConfig) -> PodRecord:
     if config.architecture and config.architecture != machine_architecture():
         said.append(f"the image is for {config.architecture}, this machine is {machine_architecture()}")
     return replace(record, base="loaded", user=user, message="; ".join(said))
+
+
+def _not_here(policy: PodPolicy) -> list[str]:
+    """What was asked for and only the docker engine can do."""
+    asked = {"--pod-network": policy.with_network, "--pod-read-only": policy.has_read_only_root,
+             "--pod-cpus": policy.cpus is not None}  # fmt: skip
+    return [f"{option} is not heeded: only the docker engine can do that" for option in asked if asked[option]]
 
 
 def _notes(isolation: str, limits: Limits) -> tuple[str, ...]:

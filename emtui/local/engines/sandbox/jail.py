@@ -4,7 +4,8 @@ import contextlib
 import json
 import os
 import subprocess
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from emtui.local.engines.sandbox.rootfs import HOST, host_places
 
@@ -34,10 +35,11 @@ class Limits:
     keep_free_bytes: int = 512 << 20
 
     @classmethod
-    def of_this_machine(cls) -> "Limits":
-        """Half of the machine's memory, the rest as above."""
+    def of_this_machine(cls, memory_bytes: int = 0, processes: int = 0) -> "Limits":
+        """Half of the machine's memory, the rest as above; 0 for what is not given."""
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return cls(memory_bytes=memory // 2)
+        made = cls(memory_bytes=memory_bytes or memory // 2)
+        return replace(made, processes=processes) if processes else made
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,20 @@ class Jail:
 def present_in_proc(names: tuple[str, ...]) -> list[str]:
     """Those of the places of /proc that this kernel has, as paths."""
     return [f"/proc/{name}" for name in names if os.path.lexists(f"/proc/{name}")]
+
+
+def heeds(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal.
+
+    In a container the command is process 1, which the kernel spares every signal that it does not handle. Here it is
+    not, and what would be spared there must not be ended here: a rehearsal shows what happens on CG2.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
+    except OSError:
+        return False
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    return bool(int(fields.get("SigCgt", "0"), 16) >> (number - 1) & 1)
 
 
 def exit_code(process: "subprocess.Popen[bytes]") -> int:

@@ -20,7 +20,7 @@ import struct
 import sys
 from pathlib import Path
 
-from emtui.local.engines.sandbox.jail import PROC_MASKED, PROC_READ_ONLY, SHM, VOLUME, Jail, present_in_proc
+from emtui.local.engines.sandbox.jail import PROC_MASKED, PROC_READ_ONLY, SHM, VOLUME, Jail, heeds, present_in_proc
 from emtui.local.engines.sandbox.limits import lower
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -191,7 +191,7 @@ def _watch(command: int, control: int, woken: int) -> int:
             order = os.read(control, 64)
             if not order:
                 return 137
-            if b"T" in order:
+            if b"T" in order and heeds(command, signal.SIGTERM):
                 os.kill(command, signal.SIGTERM)
 
 

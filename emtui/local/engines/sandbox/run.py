@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emtui.local.engines.sandbox.disk import DiskWatch
+from emtui.local.engines.disk import DiskWatch
 from emtui.local.engines.sandbox.isolation import Contained, Isolation
 from emtui.local.engines.sandbox.jail import Jail, close_quietly, exit_code
 

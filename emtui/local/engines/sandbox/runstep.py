@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from emtui.local.engines.buildlog import MAX_LINE, Step
 from emtui.local.engines.sandbox.jail import Jail
-from emtui.local.engines.sandbox.spawn import python_command
 from emtui.local.engines.sandbox.tree import Check
+from emtui.local.engines.spawn import python_command
 
 _MODULE = "emtui.local.engines.sandbox.step"
 # How soon a cancelled build is noticed.

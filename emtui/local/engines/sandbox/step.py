@@ -10,7 +10,7 @@ import os
 import select
 import sys
 
-from emtui.local.engines.sandbox.disk import DiskWatch
+from emtui.local.engines.disk import DiskWatch
 from emtui.local.engines.sandbox.isolation import isolation_by_name
 from emtui.local.engines.sandbox.jail import Jail, close_quietly, exit_code
 from emtui.local.engines.sandbox.run import TICK_S

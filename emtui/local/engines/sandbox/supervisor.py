@@ -12,7 +12,19 @@ import sys
 import time
 from pathlib import Path
 
-from emtui.local.engines.records import PodFolder, PodRecord, State, overdue, running, terminated, waiting, wire_time
+from emtui.local.engines.records import (
+    MISSED_AFTER_S,
+    PodFolder,
+    PodRecord,
+    State,
+    host_name,
+    missed,
+    overdue,
+    running,
+    terminated,
+    waiting,
+    wire_time,
+)
 from emtui.local.engines.sandbox.farm import make_farm, make_scratch
 from emtui.local.engines.sandbox.isolation import isolation_by_name
 from emtui.local.engines.sandbox.jail import Jail, Limits, close_quietly
@@ -22,8 +34,6 @@ from emtui.local.engines.sandbox.run import TICK_S, Ended, Run, wake_on_signals
 from emtui.local.engines.sandbox.tree import copy_tree, remove_tree
 from emtui.local.handles import DirHandle
 
-# A scheduled time that passed while the machine slept or its clock jumped is not made up for.
-MISSED_AFTER_S = 60.0
 _HEARTBEAT_S = 5.0
 
 _RUNC = (
@@ -71,9 +81,7 @@ class Supervisor:
     def _live(self) -> State:
         self._prepare()
         if not self._wait_for_time():
-            scheduled = wire_time(self._record.scheduled_time or 0)
-            return waiting("MissSchedule", f"its time {scheduled} passed while nothing could be started; run it again",
-                           self._note)  # fmt: skip
+            return missed(self._record)
         jail = self._jail()
         started = time.time()
         run = Run(isolation_by_name(self._record.isolation), jail, self._woken)
@@ -151,12 +159,12 @@ class Supervisor:
             argv=[program, *record.argv[1:]],
             env=env,
             cwd=record.workdir,
-            hostname=_hostname(record.name),
+            hostname=host_name(record.name),
             shm=str(self._folder.path / "shm"),
             uid=user.uid,
             gid=user.gid,
             volume=str(self._folder.path.parent.parent.parent / "volume"),
-            limits=Limits.of_this_machine(),
+            limits=Limits.of_this_machine(record.memory_bytes, record.processes),
         )
 
     # --------------------------------------------------------------------------------------------- during it
@@ -206,12 +214,6 @@ class Supervisor:
         with DirHandle.open_trusted(self._folder.path) as folder:
             for name in ("root", "shm"):
                 remove_tree(folder, name)
-
-
-def _hostname(name: str) -> str:
-    """A name that a host can have: letters, digits and `-`, at most 63."""
-    made = "".join(character if character.isascii() and character.isalnum() else "-" for character in name)
-    return made.strip("-")[:63] or "pod"
 
 
 def main(arguments: list[str]) -> None:

@@ -13,7 +13,7 @@ import subprocess
 
 from emtui.local.engines.sandbox.jail import Jail, close_quietly
 from emtui.local.engines.sandbox.limits import Cgroup
-from emtui.local.engines.sandbox.spawn import python_command
+from emtui.local.engines.spawn import python_command
 
 _NAMESPACES = ("--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts")
 _LAUNCHER = "emtui.local.engines.sandbox.launcher"

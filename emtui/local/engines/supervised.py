@@ -1,20 +1,22 @@
-"""Pods from the engine's side: supervisors are started, looked at and told to stop. Every call blocks."""
+"""Pods from the engine's side: supervisors are started, looked at and told to stop. Every call blocks.
+
+Each engine has a supervisor of its own; what they have in common is the pod's folder (`records`) and this.
+"""
 
 import contextlib
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from emtui.local.engines.records import PodFolder, PodRecord, State, lost, terminated, waiting, wire_time
 from emtui.local.engines.sandbox.jail import close_quietly
-from emtui.local.engines.sandbox.spawn import python_command
 from emtui.local.engines.sandbox.tree import remove_tree
 from emtui.local.handles import DirHandle
-
-_MODULE = "emtui.local.engines.sandbox.supervisor"
 
 # How long a supervisor may take to clean up behind its pod's grace period before it is killed, and the pod with it.
 _CLEAN_UP_S = 20.0
@@ -22,17 +24,41 @@ _CLEAN_UP_S = 20.0
 _KEPT_PODS = 20
 
 
-class SandboxPods:
-    """The pods of one workspace. `folder` is its `blobs/pods`."""
+Command = Callable[[str, str, str], tuple[list[str], dict[str, str]]]
+"""The command of a supervisor and its environment, for the pod's folder, its lock and its image's lock."""
 
-    def __init__(self, folder: Path) -> None:
+
+def waits_for_its_time(record: PodRecord, state: State) -> bool:
+    """Whether nothing of a pod has been started yet, and its time is still to come."""
+    return "waiting" in state and record.scheduled_time is not None and record.scheduled_time > time.time()
+
+
+class SupervisedPods:
+    """The pods of one workspace.
+
+    Args:
+        folder: its `blobs/pods`.
+        command: what supervises a pod.
+        can_go_on: whether a pod whose supervisor is gone can be given another one; else it is lost.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        command: Command,
+        can_go_on: Callable[[PodRecord, State], bool] = waits_for_its_time,
+    ) -> None:
         self._folder = folder
+        self._command = command
+        self._can_go_on = can_go_on
 
     def _pod(self, pod_id: str) -> PodFolder:
         return PodFolder(self._folder / pod_id)
 
-    def start(self, record: PodRecord, image_lock: int) -> None:
+    def start(self, record: PodRecord, image_lock: int = -1, extra: dict[str, Any] | None = None) -> None:
         """Write down what is to run and give it a supervisor. `image_lock` stays the caller's; -1 for none.
+
+        `extra` are further files of the pod's folder by their names, for the supervisor.
 
         Raises:
             OSError: no space, or there is a pod of this id already.
@@ -42,13 +68,15 @@ class SandboxPods:
         lock = pod.take_lock()
         try:
             pod.write_state(waiting("ContainerCreating", record.message))
+            for name, value in (extra or {}).items():
+                pod.write(name, value)
             pod.write_record(record)
             self._supervise(pod, lock, image_lock)
         finally:
             os.close(lock)
 
     def _supervise(self, pod: PodFolder, lock: int, image_lock: int) -> None:
-        command, env = python_command(_MODULE, str(pod.path), str(lock), str(image_lock))
+        command, env = self._command(str(pod.path), str(lock), str(image_lock))
         with (pod.path / "supervisor.log").open("wb") as log:
             process = subprocess.Popen(
                 command, env=env, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
@@ -82,7 +110,7 @@ class SandboxPods:
         record = pod.record()
         if record is None:
             final = terminated(137, "ContainerStatusUnknown", "it was never started")
-        elif "waiting" in state and record.scheduled_time is not None and record.scheduled_time > time.time():
+        elif self._can_go_on(record, state):
             self._revive(pod, record, lock)
             return pod.state()[0]
         else:
@@ -92,10 +120,10 @@ class SandboxPods:
         return final
 
     def _revive(self, pod: PodFolder, record: PodRecord, lock: int) -> None:
-        """A pod that still waits for its time gets a new supervisor, and says so."""
-        mark = "its supervisor was lost while it waited"
+        """A pod gets a new supervisor, and says so."""
+        mark = "its supervisor was lost"
         message = record.message.partition(mark)[0].rstrip("; ")
-        told = f"{mark}; it waits again since {wire_time(time.time())}"
+        told = f"{mark}; it has another one since {wire_time(time.time())}"
         pod.write_record(replace(record, message=f"{message}; {told}" if message else told))
         image_lock = -1
         if record.image_folder:
@@ -137,6 +165,11 @@ class SandboxPods:
         with DirHandle.open_trusted(pod.path) as folder:
             for name in ("root", "shm"):
                 remove_tree(folder, name)
+
+    def unfinished(self) -> set[str]:
+        """The ids of the pods that have not ended, and of those that nobody can tell it of."""
+        with DirHandle.open_trusted(self._folder) as folder:
+            return {entry.name for entry in folder.scan() if not self._pod(entry.name).state()[1]}
 
     def recover(self, engine: str) -> None:
         """At the engine's start: settle every pod of this engine, and let go of the oldest that have ended."""
