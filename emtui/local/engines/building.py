@@ -1,7 +1,4 @@
-"""A build as both engines do it: read, plan, log; the worker does, or only checks, each step.
-
-The log has the lines of BuildKit's plain progress, and on a failure its excerpt and its `failed to solve: …`.
-"""
+"""A build as the sandbox and the simulated engine do it: read, plan; the worker does, or only checks, each step."""
 
 import hashlib
 import os
@@ -10,13 +7,13 @@ from typing import Protocol
 
 from emtui.errors import EmtuiError
 from emtui.local.engines.base import BuildRequest
-from emtui.local.engines.buildlog import BuildLog, Emit, Step
+from emtui.local.engines.buildlog import Emit, Step
 from emtui.local.engines.context import BuildContext, check_copyable, check_link
-from emtui.local.engines.dockerfile import Dockerfile, Instruction, excerpt, parse_dockerfile
+from emtui.local.engines.dockerfile import parse_dockerfile
 from emtui.local.engines.plan import CopyStep, ImageLookup, RunStep, Stage, WorkdirStep, make_plan, needed
 from emtui.local.engines.problems import BuildProblem
-from emtui.local.engines.references import parse_reference
 from emtui.local.engines.sandbox.rootfs import RootfsProblem
+from emtui.local.engines.talk import Talk, canonical, from_title, step_title
 from emtui.models import Image
 
 
@@ -45,85 +42,66 @@ def build(
     request: BuildRequest, emit: Emit, worker: Worker, base_images: tuple[str, ...], lookup: ImageLookup
 ) -> Image | None:
     """Build. None after a failure: why is in the log."""
-    return _Build(request, BuildLog(emit), worker, base_images, lookup).run()
+    return _Build(request, Talk(request, emit), worker, base_images, lookup).run()
 
 
 class _Build:
     def __init__(
-        self, request: BuildRequest, log: BuildLog, worker: Worker, base_images: tuple[str, ...], lookup: ImageLookup
+        self, request: BuildRequest, talk: Talk, worker: Worker, base_images: tuple[str, ...], lookup: ImageLookup
     ) -> None:
         self._request = request
-        self._log = log
+        self._talk = talk
         self._worker = worker
         self._base_images = base_images
         self._lookup = lookup
-        self._dockerfile: Dockerfile | None = None
-        self._step: Step | None = None
-        self._at: Instruction | None = None
 
     def run(self) -> Image | None:
         try:
             return self._run()
-        except BuildProblem as problem:
-            if problem.step:
-                self._begin(problem.step)
-            self._fail(problem.message, problem.line)
         except RootfsProblem as problem:
-            self._fail(str(problem), 0)
-        except EmtuiError as error:
-            self._fail(error.message, 0)
-        except OSError as error:
-            self._fail(f"{error.filename or 'build'}: {error.strerror or error}", 0)
+            self._talk.fail(str(problem))
+        except (BuildProblem, EmtuiError, OSError) as error:
+            self._talk.fail_with(error)
         return None
 
-    def _begin(self, title: str) -> Step:
-        self._step = self._log.step(title)
-        return self._step
-
     def _run(self) -> Image:
-        step = self._begin(f"[internal] load build definition from {self._request.dockerfile_name}")
-        step.note(f"transferring dockerfile: {len(os.fsencode(self._request.dockerfile))}B done")
-        step.done()
-        self._step = None
-        self._dockerfile = parse_dockerfile(self._request.dockerfile)
-        stages = make_plan(self._dockerfile, self._base_images, self._lookup)
+        talk = self._talk
+        talk.definition()
+        talk.dockerfile = parse_dockerfile(self._request.dockerfile)
+        stages = make_plan(talk.dockerfile, self._base_images, self._lookup)
         wanted = needed(stages)
-        for name in dict.fromkeys(name for number in wanted if (name := _metadata_name(stages[number]))):
-            self._begin(f"[internal] load metadata for {name}").done()
-        context = self._load_context(any(_needs_context(stages[number]) for number in wanted))
+        talk.metadata(stages, wanted)
+        context = self._load_context(any(stages[number].takes_context for number in wanted))
         for number in wanted:
-            self._stage(number, stages[number], context, len(stages) > 1)
-        self._at = None
-        step = self._begin("exporting to image")
+            self._stage(number, stages, context)
+        talk.at = None
+        step = talk.begin("exporting to image")
         image = self._worker.finish(stages[-1], step)
         step.note(f"writing image {image.id} done")
-        step.note(f"naming to {_canonical(self._request.reference)} done")
+        step.note(f"naming to {canonical(self._request.reference)} done")
         step.done()
         return image
 
     def _load_context(self, is_needed: bool) -> BuildContext:
-        step = self._begin("[internal] load .dockerignore")
+        self._talk.begin_ignore_file()
         context = BuildContext(self._request.context)
-        step.note(f"transferring context: {context.ignore_bytes}B done")
-        step.done()
+        self._talk.ignore_file(context)
         if is_needed:
-            step = self._begin("[internal] load build context")
-            step.note(f"transferring context: {context.size_bytes}B done")
-            step.done()
+            self._talk.begin_context()
+            self._talk.context(context)
         return context
 
-    def _stage(self, number: int, stage: Stage, context: BuildContext, has_several: bool) -> None:
-        label = (stage.name or f"stage-{number}") + " " if has_several else ""
-        count = len(stage.steps) + 1
-        self._at = stage.instruction
-        step = self._begin(f"[{label}1/{count}] FROM {_metadata_name(stage) or stage.instruction.value}")
+    def _stage(self, number: int, stages: list[Stage], context: BuildContext) -> None:
+        stage = stages[number]
+        self._talk.at = stage.instruction
+        step = self._talk.begin(from_title(stages, number))
         self._worker.begin(number, stage)
         for note in stage.notes:
             step.note(f"note: {note}")
         step.done()
-        for place, item in enumerate(stage.steps, 2):
-            self._at = item.instruction
-            step = self._begin(f"[{label}{place}/{count}] {item.instruction.shown}")
+        for place, item in enumerate(stage.steps):
+            self._talk.at = item.instruction
+            step = self._talk.begin(step_title(stages, number, place))
             if isinstance(item, CopyStep):
                 self._worker.copy(item, context, step)
             elif isinstance(item, RunStep):
@@ -131,38 +109,6 @@ class _Build:
             else:
                 self._worker.workdir(item)
             step.done()
-
-    def _fail(self, message: str, line: int) -> None:
-        if self._step is not None:
-            self._step.error(message)
-            self._log.line("------")
-            self._log.line(f" > {self._step.title}:")
-            for output in self._step.output_tail:
-                self._log.line(output)
-            self._log.line("------")
-        first = line or (self._at.first_line if self._at is not None else 0)
-        if first:
-            instructions = self._dockerfile.instructions if self._dockerfile is not None else ()
-            last = next((item.last_line for item in instructions if item.first_line == first), first)
-            for text in excerpt(self._request.dockerfile, self._request.dockerfile_name, first, last):
-                self._log.line(text)
-        self._log.line(f"failed to solve: {message}")
-
-
-def _needs_context(stage: Stage) -> bool:
-    return any(isinstance(step, CopyStep) and step.origin is None for step in stage.steps)
-
-
-def _metadata_name(stage: Stage) -> str:
-    """The canonical name of a stage's base image, empty for `scratch` and for an earlier stage."""
-    if not isinstance(stage.parent, str):
-        return ""
-    return _canonical(stage.instruction.value.split()[0] if stage.parent.startswith("base:") else stage.parent)
-
-
-def _canonical(text: str) -> str:
-    reference = parse_reference(text)
-    return reference.canonical if reference is not None else text
 
 
 def checked_sources(step: CopyStep, context: BuildContext) -> Sequence[str]:

@@ -56,5 +56,15 @@ class Step:
         self.note(f"DONE {time.monotonic() - self._began:.1f}s")
         self._emit("\n")
 
+    def cached(self) -> None:
+        """It was done by an earlier build."""
+        self.note("CACHED")
+        self._emit("\n")
+
+    def canceled(self) -> None:
+        """Another step has failed."""
+        self.note("CANCELED")
+        self._emit("\n")
+
     def error(self, text: str) -> None:
         self.note(f"ERROR: {text}")

@@ -21,6 +21,7 @@ class ImageConfig:
         shell: what the shell form of an instruction goes to.
         architecture: as the tar of a loaded image says, empty where nothing says it.
         base: the base image on board at the bottom of it; empty for `scratch` and for a loaded image.
+        onbuild: what a build that starts from it does first.
     """
 
     entrypoint: tuple[str, ...] | None = None
@@ -35,6 +36,7 @@ class ImageConfig:
     stop_signal: str = ""
     architecture: str = ""
     base: str = ""
+    onbuild: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -42,7 +44,7 @@ class ImageConfig:
     @classmethod
     def from_json(cls, text: str) -> "ImageConfig":
         values: dict[str, Any] = json.loads(text)
-        for name in ("entrypoint", "cmd", "ports", "volumes", "shell"):
+        for name in ("entrypoint", "cmd", "ports", "volumes", "shell", "onbuild"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         return cls(**values)

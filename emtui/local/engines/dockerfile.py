@@ -1,14 +1,15 @@
-"""A Dockerfile as a list of instructions. The reading of lines is `dockerfile-parse`'s; the checks are here.
+"""A Dockerfile as a list of instructions: which there are, what they are called with.
 
-Every fault is worded as BuildKit words it. What this engine cannot do is refused here, by name, before anything runs.
+Every fault is worded as BuildKit words it. What the engine cannot do is refused here, by name, before anything runs.
 """
 
 import difflib
-import io
 import json
 import re
 from dataclasses import dataclass
 
+from emtui.local.engines.dialect import PLAIN, Dialect
+from emtui.local.engines.lines import LogicalLine, is_heredoc, logical_lines
 from emtui.local.engines.problems import BuildProblem
 from emtui.local.engines.substitution import split_words
 
@@ -16,17 +17,9 @@ KNOWN = (
     "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",
     "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
 )  # fmt: skip
-_UNSUPPORTED = {"ONBUILD": "triggers for later builds are not kept"}
-_FLAGS = {
-    "FROM": {"platform"},
-    "COPY": {"from", "chown", "chmod", "link"},
-    "ADD": {"chown", "chmod", "link"},
-    "HEALTHCHECK": {"interval", "timeout", "start-period", "start-interval", "retries"},
-}
 _MAX_BYTES = 1 << 20
 _MAX_LINE = 65_536
 _MAX_SHOWN = 1_000
-_HEREDOC = re.compile(r"(?<!<)<<-?\s*[\"']?[A-Za-z_]")
 _ESCAPE_DIRECTIVE = re.compile(r"\s*#\s*escape\s*=\s*([\\`])\s*", re.IGNORECASE)
 _DIRECTIVE = re.compile(r"\s*#\s*[A-Za-z]+\s*=")
 
@@ -38,20 +31,31 @@ class Instruction:
     Attributes:
         keyword: upper case.
         value: what follows, continued lines joined, flags taken off.
-        flags: `--name=value` without the dashes, values unexpanded.
-        first_line, last_line: from 1.
+        given_flags: `--name=value` without the dashes, in their order, values unexpanded.
+        first_line, last_line: from 1, here-documents included.
+        header_end: the last line before its here-documents.
+        has_heredocs: whether it has any.
+        is_trigger: it comes from the base image's ONBUILD and is not in the file.
     """
 
     keyword: str
     value: str
-    flags: dict[str, str]
+    given_flags: tuple[tuple[str, str], ...]
     first_line: int
     last_line: int
+    header_end: int = 0
+    has_heredocs: bool = False
+    is_trigger: bool = False
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """The flags by name; of one that is given more than once, the last."""
+        return dict(self.given_flags)
 
     @property
     def shown(self) -> str:
         """As the builder's progress shows it."""
-        flags = "".join(f"--{name}{f'={value}' if value else ''} " for name, value in self.flags.items())
+        flags = "".join(f"--{name}{f'={value}' if value else ''} " for name, value in self.given_flags)
         return f"{self.keyword} {flags}{self.value}".rstrip()
 
     def exec_form(self) -> list[str] | None:
@@ -87,11 +91,12 @@ def excerpt(text: str, name: str, first: int, last: int) -> list[str]:
     return [f"{name}:{first}", rule, *body, rule]
 
 
-def parse_dockerfile(text: str) -> Dockerfile:
+def parse_dockerfile(text: str, dialect: Dialect = PLAIN) -> Dockerfile:
     """Read a Dockerfile.
 
     Raises:
-        BuildProblem: empty, too large, not UTF-8, an unknown or unsupported instruction or flag, a here-document.
+        BuildProblem: empty, too large, not UTF-8, or what `dialect` does not know: an instruction, a flag, a
+            here-document.
     """
     try:
         raw = text.encode("utf-8")
@@ -99,18 +104,25 @@ def parse_dockerfile(text: str) -> Dockerfile:
         raise BuildProblem("dockerfile parse error: the file is not UTF-8 text") from None
     if len(raw) > _MAX_BYTES:
         raise BuildProblem(f"dockerfile parse error: the file is larger than {_MAX_BYTES} bytes")
-    text = text.removeprefix("\ufeff")
-    lines = tuple(line.rstrip("\r") for line in text.split("\n"))
+    lines = split_lines(text)
     for number, line in enumerate(lines, 1):
         if len(line) > _MAX_LINE:
             raise BuildProblem(f"dockerfile parse error on line {number}: dockerfile line greater than maximum allowed "
                                f"size of {_MAX_LINE - 1}", line=number)  # fmt: skip
         if "\0" in line:
             raise BuildProblem(f"dockerfile parse error on line {number}: a NUL character", line=number)
-    instructions = tuple(_instructions(text, _escape(lines)))
+    escape = _escape(lines)
+    # Where the builder does not know here-documents, what follows one is lines of their own.
+    found = logical_lines(lines, escape, with_heredocs=not dialect.heredoc_problem)
+    instructions = tuple(_instruction(line, escape, dialect) for line in found)
     if not instructions:
         raise BuildProblem("the Dockerfile cannot be empty")
-    return Dockerfile(instructions, _escape(lines))
+    return Dockerfile(instructions, escape)
+
+
+def split_lines(text: str) -> tuple[str, ...]:
+    """The lines of a Dockerfile, without their newlines and without the mark of its encoding."""
+    return tuple(line.rstrip("\r") for line in text.removeprefix("\ufeff").split("\n"))
 
 
 def _escape(lines: tuple[str, ...]) -> str:
@@ -122,52 +134,27 @@ def _escape(lines: tuple[str, ...]) -> str:
     return "\\"
 
 
-def _instructions(text: str, escape: str) -> list[Instruction]:
-    from dockerfile_parse import DockerfileParser  # type: ignore[import-untyped] # it comes without types
-
-    # With a file object it neither reads nor writes a file. The newline makes it see a last line of one word.
-    parser = DockerfileParser(fileobj=io.BytesIO(f"{text}\n".encode()), env_replace=False)
-    made = []
-    for item in parser.structure:
-        if item["instruction"] == "COMMENT":
-            continue
-        made.append(_instruction(item["instruction"], item["value"].strip(), item["startline"] + 1,
-                                 item["endline"] + 1, escape))  # fmt: skip
-    return made
-
-
-def _instruction(keyword: str, value: str, first: int, last: int, escape: str) -> Instruction:
+def _instruction(line: LogicalLine, escape: str, dialect: Dialect) -> Instruction:
+    keyword, value, first = line.keyword, line.value, line.first_line
+    at = f"dockerfile parse error on line {first}: "
     if keyword not in KNOWN:
         near = difflib.get_close_matches(keyword, KNOWN, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        raise BuildProblem(f"dockerfile parse error on line {first}: unknown instruction: {keyword}{hint}", line=first)
-    if keyword in _UNSUPPORTED:
-        raise BuildProblem(
-            f"dockerfile parse error on line {first}: {keyword} is not supported by this engine: "
-            f"{_UNSUPPORTED[keyword]}", line=first,
-        )  # fmt: skip
+        raise BuildProblem(f"{at}unknown instruction: {keyword}{hint}", line=first)
+    if keyword in dialect.unsupported:
+        raise BuildProblem(f"{at}{keyword} is not supported by this engine: {dialect.unsupported[keyword]}", line=first)
     if not value:
-        raise BuildProblem(
-            f"dockerfile parse error on line {first}: {keyword} requires at least one argument", line=first
-        )
-    if keyword in ("RUN", "COPY", "ADD") and _HEREDOC.search(value):
-        raise BuildProblem(
-            f"dockerfile parse error on line {first}: {keyword} with a here-document (<<) is not supported here",
-            line=first,
-        )
-    flags: dict[str, str] = {}
+        raise BuildProblem(f"{at}{keyword} requires at least one argument", line=first)
+    if dialect.heredoc_problem and keyword in ("RUN", "COPY", "ADD") and any(map(is_heredoc, split_words(value))):
+        raise BuildProblem(f"{at}{keyword} with a here-document (<<) {dialect.heredoc_problem}", line=first)
+    flags = []
     while value.startswith("--"):
         word = split_words(value, escape)[0]
         name, _, given = word[2:].partition("=")
-        if name not in _FLAGS.get(keyword, ()):
-            raise BuildProblem(
-                f"dockerfile parse error on line {first}: {keyword} --{name} is not supported by this engine",
-                line=first,
-            )
-        flags[name] = given
+        if name not in dialect.flags.get(keyword, ()):
+            raise BuildProblem(f"{at}{keyword} --{name} is not supported by this engine", line=first)
+        flags.append((name, given))
         value = value[len(word) :].lstrip()
         if not value:
-            raise BuildProblem(
-                f"dockerfile parse error on line {first}: {keyword} requires at least one argument", line=first
-            )
-    return Instruction(keyword, value, flags, first, last)
+            raise BuildProblem(f"{at}{keyword} requires at least one argument", line=first)
+    return Instruction(keyword, value, tuple(flags), first, line.end_line, line.last_line, line.has_heredocs)

@@ -7,102 +7,51 @@ follows the same one: `sandbox` does it, `simulated` only checks what it needs.
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from emtui.local.engines.config import DEFAULT_PATH, ImageConfig, base_config, shell_form
-from emtui.local.engines.dockerfile import Dockerfile, Instruction
+from emtui.local.engines.dialect import PLAIN, Dialect
+from emtui.local.engines.dockerfile import Dockerfile, Instruction, parse_dockerfile
+from emtui.local.engines.lines import is_heredoc
+from emtui.local.engines.mounts import check_rights, mounts_of
 from emtui.local.engines.problems import BuildProblem
 from emtui.local.engines.references import on_board, parse_reference
+from emtui.local.engines.steps import CopyStep, RunStep, Stage, Step, WorkdirStep, needed
 from emtui.local.engines.substitution import expand, split_words
 
+__all__ = ["CopyStep", "ImageLookup", "RunStep", "Stage", "Step", "WorkdirStep", "make_plan", "needed"]
+
 _MAX_STAGES = 100
+# What ADD would fetch: an address, `user@host:path` of git, and the one host that a builder knows without either.
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:|github\.com/")
 _PORT = re.compile(r"[0-9]+(-[0-9]+)?(/(tcp|udp|sctp))?", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class CopyStep:
-    """COPY or ADD. `sources` are relative to the context, or to the root of `origin` (a stage or an image)."""
-
-    instruction: Instruction
-    sources: tuple[str, ...]
-    target: str
-    into_folder: bool
-    workdir: str
-    mode: int | None
-    unpacks: bool
-    origin: "int | str | None"
-
-
-@dataclass(frozen=True, slots=True)
-class RunStep:
-    instruction: Instruction
-    argv: tuple[str, ...]
-    env: dict[str, str]
-    workdir: str
-    user: str
-
-
-@dataclass(frozen=True, slots=True)
-class WorkdirStep:
-    instruction: Instruction
-    workdir: str
-
-
-Step = CopyStep | RunStep | WorkdirStep
-
-
-@dataclass(slots=True)
-class Stage:
-    """From one FROM to the next.
-
-    Attributes:
-        parent: the number of an earlier stage, the reference of an image of our own, `base:NAME` for a base image
-            on board, or None for `scratch`.
-    """
-
-    instruction: Instruction
-    name: str
-    parent: "int | str | None"
-    config: ImageConfig
-    steps: list[Step] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 ImageLookup = Callable[[str], ImageConfig | None]
 """The configuration of an image of our own by its reference `repository:tag`, None where there is none."""
 
 
-def make_plan(dockerfile: Dockerfile, base_images: tuple[str, ...], lookup: ImageLookup) -> list[Stage]:
+def make_plan(
+    dockerfile: Dockerfile, base_images: tuple[str, ...], lookup: ImageLookup, dialect: Dialect = PLAIN
+) -> list[Stage]:
     """The stages, the last one being the image; stages that it does not need are left out by the one who builds.
 
     Raises:
         BuildProblem: what BuildKit would refuse, or a base image that is not on board.
     """
-    return _Planner(dockerfile, base_images, lookup).plan()
-
-
-def needed(stages: list[Stage]) -> list[int]:
-    """The stages that the last one needs, in order."""
-    wanted = set()
-    waiting = [len(stages) - 1]
-    while waiting:
-        number = waiting.pop()
-        if number in wanted:
-            continue
-        wanted.add(number)
-        stage = stages[number]
-        waiting.extend(origin for origin in (stage.parent, *(getattr(step, "origin", None) for step in stage.steps))
-                       if isinstance(origin, int))  # fmt: skip
-    return sorted(wanted)
+    return _Planner(dockerfile, base_images, lookup, dialect).plan()
 
 
 class _Planner:
-    def __init__(self, dockerfile: Dockerfile, base_images: tuple[str, ...], lookup: ImageLookup) -> None:
+    def __init__(
+        self, dockerfile: Dockerfile, base_images: tuple[str, ...], lookup: ImageLookup, dialect: Dialect
+    ) -> None:
         self._dockerfile = dockerfile
         self._base_images = base_images
         self._lookup = lookup
+        self._dialect = dialect
         self._stages: list[Stage] = []
-        self._global_args: dict[str, str] = {}
+        self._global_args: dict[str, str] = dict(dialect.platform_args)
         self._args: dict[str, str] = {}
         self._shell_set_cmd = False
 
@@ -160,9 +109,20 @@ class _Planner:
             raise BuildProblem(f"more than {_MAX_STAGES} stages")
         parent, config = self._parent(words[0])
         name = words[2].lower() if len(words) == 3 else ""
-        self._stages.append(Stage(item, name, parent, config))
+        platform = expand(item.flags.get("platform", ""), self._global_args, self._dockerfile.escape)
+        self._stages.append(Stage(item, name, parent, config, base=words[0], platform=platform))
         self._args = {}
         self._shell_set_cmd = False
+        if config.onbuild:
+            self._set(onbuild=())
+            for trigger in config.onbuild:
+                self._triggered(trigger, item)
+
+    def _triggered(self, trigger: str, at: Instruction) -> None:
+        for item in parse_dockerfile(trigger, self._dialect).instructions:
+            if item.keyword in ("FROM", "ONBUILD"):
+                raise BuildProblem(f"{item.keyword} isn't allowed as an ONBUILD trigger")
+            self._take(replace(item, first_line=at.first_line, last_line=at.last_line, is_trigger=True))
 
     def _parent(self, base: str) -> tuple["int | str | None", ImageConfig]:
         if not base:
@@ -175,18 +135,21 @@ class _Planner:
         reference = parse_reference(base)
         if reference is None:
             raise BuildProblem(f'failed to parse stage name "{base}": invalid reference format')
-        own = self._lookup(reference.familiar)
+        name = reference.familiar
+        if self._dialect.is_whole:
+            name += "".join(base.partition("@")[1:])
+        own = self._lookup(name)
         if own is not None:
-            return reference.familiar, own
-        name = on_board(base, self._base_images)
-        if name is None:
+            return name, own
+        on_board_name = on_board(base, self._base_images)
+        if on_board_name is None:
             raise BuildProblem(
                 f"{base}: failed to resolve source metadata for {reference.canonical}: failed to do request: "
                 f'Head "{_manifest_address(reference.canonical)}": dial tcp: lookup {_host(reference.registry)}: '
                 "no such host",
                 step=f"[internal] load metadata for {reference.canonical}",
             )
-        return f"base:{name}", base_config(name)
+        return f"base:{on_board_name}", base_config(on_board_name)
 
     def _stage_number(self, name: str) -> int | None:
         for number in range(len(self._stages) - 1, -1, -1):
@@ -208,11 +171,12 @@ class _Planner:
 
     def _pairs(self, item: Instruction) -> dict[str, str]:
         words = split_words(item.value, self._dockerfile.escape)
-        if "=" not in words[0] and item.keyword == "ENV":  # the old form: ENV NAME the whole rest
-            name, _, rest = item.value.partition(" ")
-            if not rest.strip():
+        # The old form: ENV NAME the whole rest.
+        if "=" not in words[0] and (item.keyword == "ENV" or (self._dialect.is_whole and len(words) > 1)):
+            name, *rest = item.value.split(maxsplit=1)
+            if not rest:
                 raise BuildProblem(f"dockerfile parse error on line {item.first_line}: ENV must have two arguments")
-            return {name: self._expand(rest.strip())}
+            return {name: self._expand(rest[0].strip())}
         pairs = {}
         for word in words:
             name, given, value = word.partition("=")
@@ -223,6 +187,11 @@ class _Planner:
                 )
             pairs[self._expand(name)] = self._expand(value)
         return pairs
+
+    def _onbuild(self, item: Instruction) -> None:
+        if item.has_heredocs:
+            raise BuildProblem("ONBUILD with a here-document (<<) is not supported here")
+        self._set(onbuild=(*self._config.onbuild, item.value))
 
     def _env(self, item: Instruction) -> None:
         self._set(env={**self._config.env, **self._pairs(item)})
@@ -238,7 +207,10 @@ class _Planner:
     def _copy(self, item: Instruction) -> None:
         listed = item.exec_form()
         words = [self._expand(word) for word in listed] if listed is not None else self._words(item.value)
-        if len(words) < 2 or not all(words):
+        is_written_out = item.has_heredocs and len(words) > 1
+        if item.has_heredocs:
+            words = [word for word in words if not is_heredoc(word)]
+        if len(words) < (1 if is_written_out else 2) or not all(words):
             raise BuildProblem(
                 f"dockerfile parse error on line {item.first_line}: {item.keyword} requires at least two arguments, "
                 f"but only one was provided. Destination could not be determined"
@@ -251,15 +223,28 @@ class _Planner:
                 "source file, the destination must be a directory and end with a /"
             )
         for source in sources if item.keyword == "ADD" else ():
-            if source.startswith(("http://", "https://", "git@", "git://", "ssh://")):
+            if _REMOTE.match(source):
                 raise BuildProblem(f"ADD {source}: the EM is air-gapped; uplink the file and ADD it from the context")
         self._stage.steps.append(
-            CopyStep(item, tuple(sources), _absolute(self._config.workdir, target), into_folder, self._config.workdir,
-                     _mode(self._expand(item.flags["chmod"])) if "chmod" in item.flags else None,
-                     item.keyword == "ADD", self._origin(item))
-        )  # fmt: skip
-        if "chown" in item.flags:
+            CopyStep(
+                item,
+                tuple(sources),
+                target,
+                _absolute(self._config.workdir, target),
+                into_folder,
+                self._config.workdir,
+                self._chmod(item),
+                item.keyword == "ADD",
+                self._origin(item),
+            )
+        )
+        if "chown" in item.flags and not self._dialect.is_whole:
             self._stage.notes.append(f"{item.keyword} --chown is ignored: every file belongs to the pod's one user")
+
+    def _chmod(self, item: Instruction) -> int | None:
+        if "chmod" not in item.flags or self._dialect.is_whole:
+            return None
+        return _mode(self._expand(item.flags["chmod"]))
 
     def _origin(self, item: Instruction) -> "int | str | None":
         if "from" not in item.flags:
@@ -286,7 +271,20 @@ class _Planner:
         listed = item.exec_form()
         argv = tuple(listed) if listed else shell_form(self._config, item.value)
         env = {**self._args, **self._config.env}
-        self._stage.steps.append(RunStep(item, argv, env, self._config.workdir, self._config.user))
+        check_rights(item, self._dockerfile.escape)
+        mounts = mounts_of(item, self._dockerfile.escape)
+        origins = tuple(self._mounted(mount.origin) for mount in mounts if mount.origin)
+        self._stage.steps.append(
+            RunStep(item, argv, env, self._config.workdir, self._config.user, origins,
+                    any(mount.takes_context for mount in mounts))
+        )  # fmt: skip
+
+    def _mounted(self, name: str) -> int:
+        number = self._stage_number(name)
+        if number is None or number >= len(self._stages) - 1:
+            raise BuildProblem(f"RUN --mount from={name}: no earlier stage of this name; name the image with "
+                               f"FROM {name} AS a-name, and write from=a-name")  # fmt: skip
+        return number
 
     # ----------------------------------------------------------------------------------- configuration only
 

@@ -1,74 +1,48 @@
 """An image's tar file, read and never extracted: `docker save` (old and new layout) or an OCI layout.
 
-One pass over the headers; only small JSON files are read. A gzip-compressed tar is accepted. Every number is bounded:
-entries, the size of a header, of a JSON file, of what a compressed file grows to.
+One pass over the headers; only small JSON files are read. A gzip-compressed tar is accepted.
 """
 
-import gzip
 import hashlib
-import io
 import json
-import os
 import posixpath
-import tarfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from emtui.local.engines.config import ImageConfig
 from emtui.local.engines.problems import LoadProblem
 from emtui.local.engines.references import Reference, parse_reference
+from emtui.local.engines.tarstream import Entry, Member, inside, members
 
-MAX_ENTRIES = 100_000
 MAX_JSON_BYTES = 4 << 20
 MAX_JSON_TOTAL_BYTES = 64 << 20
-MAX_UNPACKED_BYTES = 64 << 30
 _MAX_BLOBS_FOLLOWED = 100
-_GZIP = b"\x1f\x8b"
-
-_TAR_FAULTS = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError, RecursionError)
+_MAX_LINKS_FOLLOWED = 40
 
 
 @dataclass(frozen=True, slots=True)
 class TarImage:
-    """An image of a tar file. `config_digest` is the SHA-256 (hex) of its configuration's bytes, `size_bytes` the sum
-    of its layers as they are in the tar."""
+    """An image of a tar file.
+
+    Attributes:
+        references: its names.
+        config: what its configuration says about running it.
+        config_digest: the SHA-256 (hex) of the configuration's bytes.
+        config_entry: where the configuration is.
+        layer_entries: where the layers are, the lowest first; one entry may be there more than once.
+    """
 
     references: tuple[Reference, ...]
     config: ImageConfig
     config_digest: str
-    size_bytes: int
+    config_entry: Entry
+    layer_entries: tuple[Entry, ...]
 
-
-class _Bounded(io.RawIOBase):
-    """A reader that refuses to read much at once, to seek past a bound, and asks `check` now and then."""
-
-    def __init__(self, file: IO[bytes], check: Callable[[], None]) -> None:
-        self._file = file
-        self._check = check
-
-    def read(self, size: int = -1) -> bytes:
-        if size < 0 or size > MAX_JSON_BYTES:
-            raise LoadProblem(f"an entry's header of {size} bytes is larger than an image's can be")
-        self._check()
-        return self._file.read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        if offset > MAX_UNPACKED_BYTES:
-            raise LoadProblem(f"larger than {MAX_UNPACKED_BYTES} bytes when unpacked")
-        position = self._file.tell()
-        # A compressed file is unpacked on the way; in steps, so that it can be cancelled.
-        while whence == 0 and isinstance(self._file, gzip.GzipFile) and position < offset:
-            self._check()
-            step = len(self._file.read(min(1 << 20, offset - position)))
-            if not step:
-                break
-            position += step
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
+    @property
+    def size_bytes(self) -> int:
+        """The sum of its layers as they are in the tar."""
+        return sum(entry.size for entry in self.layer_entries)
 
 
 def read_tar(fd: int, check: Callable[[], None]) -> list[TarImage]:
@@ -77,59 +51,45 @@ def read_tar(fd: int, check: Callable[[], None]) -> list[TarImage]:
     Raises:
         LoadProblem: it is not an image's tar, it is truncated, or it holds what no image's does.
     """
-    with os.fdopen(os.dup(fd), "rb") as raw:
-        raw.seek(0)
-        is_gzip = raw.read(2) == _GZIP
-        raw.seek(0)
-        try:
-            if is_gzip:
-                with gzip.GzipFile(fileobj=raw) as unpacked:
-                    archive = _Archive(_Bounded(unpacked, check))  # type: ignore[arg-type] # GzipFile is a reader
-            else:
-                archive = _Archive(_Bounded(raw, check))
-            return archive.images()
-        except _TAR_FAULTS as error:
-            raise LoadProblem(f"invalid tar header or truncated archive: {error}") from error
+    with members(fd, check) as found:
+        return _Archive(found).images()
 
 
 class _Archive:
-    def __init__(self, file: _Bounded) -> None:
-        self._sizes: dict[str, int] = {}
+    def __init__(self, found: Iterator[Member]) -> None:
+        self._files: dict[str, Entry] = {}
         self._links: dict[str, str] = {}
         self._json: dict[str, bytes] = {}
-        kept = 0
-        # tarfile wants a file object; this one has all that it uses.
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            for count, member in enumerate(tar):
-                # The archive keeps every header otherwise.
-                tar.members.clear()  # type: ignore[attr-defined] # the stubs leave it out
-                if count >= MAX_ENTRIES:
-                    raise LoadProblem(f"more than {MAX_ENTRIES} entries")
-                name = _inside(member.name)
-                if member.issym() or member.islnk():
-                    base = posixpath.dirname(name) if member.issym() else ""
-                    if member.linkname.startswith("/"):
-                        raise LoadProblem(f"link {member.name!r} leads out of the image: {member.linkname!r}")
-                    self._links[name] = _inside(posixpath.join(base, member.linkname))
-                elif member.isfile():
-                    self._sizes[name] = member.size
-                    if member.size <= MAX_JSON_BYTES and kept < MAX_JSON_TOTAL_BYTES:
-                        kept += self._keep_json(tar, member, name)
-                elif not member.isdir():
-                    raise LoadProblem(f"{member.name!r} is a device or FIFO, which no image's tar holds")
+        self._kept_bytes = 0
+        for member in found:
+            self._take(member)
 
-    def _keep_json(self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> int:
-        file = tar.extractfile(member)
-        if file is None:
-            return 0
-        start = file.read(1)
-        if start not in (b"{", b"["):
-            return 0
-        data = start
-        while chunk := file.read(1 << 20):
-            data += chunk
-        self._json[name] = data
-        return len(data)
+    def _take(self, member: Member) -> None:
+        """Of two entries with one name the later counts, as where they are extracted."""
+        name, info = member.entry.name, member.info
+        if info.isdir():
+            return
+        for names in (self._files, self._links, self._json):
+            names.pop(name, None)
+        if info.issym() or info.islnk():
+            base = posixpath.dirname(name) if info.issym() else ""
+            if info.linkname.startswith("/"):
+                raise LoadProblem(f"link {info.name!r} leads out of the image: {info.linkname!r}")
+            self._links[name] = inside(posixpath.join(base, info.linkname))
+        elif info.isfile():
+            self._files[name] = member.entry
+            if member.entry.size <= MAX_JSON_BYTES and self._kept_bytes < MAX_JSON_TOTAL_BYTES:
+                self._keep_json(member)
+        else:
+            raise LoadProblem(f"{info.name!r} is a device or FIFO, which no image's tar holds")
+
+    def _keep_json(self, member: Member) -> None:
+        content = member.read()
+        start = next(content, b"")
+        if start in (b"{", b"["):
+            data = start + b"".join(content)
+            self._kept_bytes += len(data)
+            self._json[member.entry.name] = data
 
     # ------------------------------------------------------------------------------------------------------
 
@@ -140,8 +100,16 @@ class _Archive:
             return self._oci()
         raise LoadProblem("open manifest.json: no such file or directory: neither a docker save nor an OCI tar")
 
+    def _followed(self, name: str) -> str:
+        """The name of the file that a name stands for: `docker save` links equal layers."""
+        for _ in range(_MAX_LINKS_FOLLOWED):
+            if name not in self._links:
+                return name
+            name = self._links[name]
+        raise LoadProblem(f"open {name}: too many links")
+
     def _bytes(self, name: str) -> bytes:
-        name = self._links.get(name, name)
+        name = self._followed(name)
         data = self._json.get(name)
         if data is None:
             raise LoadProblem(f"open {name}: no such file or directory, or not JSON of at most {MAX_JSON_BYTES} bytes")
@@ -164,19 +132,18 @@ class _Archive:
             raise LoadProblem(f"{name}: its content is not what its digest says")
         return name
 
-    def _size(self, name: str) -> int:
-        name = self._links.get(name, name)
-        size = self._sizes.get(name)
-        if size is None:
+    def _entry(self, name: str) -> Entry:
+        entry = self._files.get(self._followed(name))
+        if entry is None:
             raise LoadProblem(f"open {name}: no such file or directory: a layer is missing")
-        return size
+        return entry
 
     def _docker(self, item: Any) -> TarImage:
         fields = _dict(item, "manifest.json")
-        config_name = _inside(_text(fields.get("Config"), "Config"))
-        layers = [_inside(_text(layer, "Layers")) for layer in _list(fields.get("Layers") or [], "Layers")]
+        config_name = inside(_text(fields.get("Config"), "Config"))
+        layers = [inside(_text(layer, "Layers")) for layer in _list(fields.get("Layers") or [], "Layers")]
         tags = [_text(tag, "RepoTags") for tag in _list(fields.get("RepoTags") or [], "RepoTags")]
-        return self._image(tags, config_name, sum(self._size(layer) for layer in layers))
+        return self._image(tags, config_name, layers)
 
     def _oci(self) -> list[TarImage]:
         found = []
@@ -195,16 +162,20 @@ class _Archive:
             if "manifests" in manifest:
                 waiting += [(below, name) for below in _list(manifest["manifests"], "manifests")]
                 continue
-            layers = _list(manifest.get("layers") or [], "layers")
-            size = sum(self._size(_blob(_dict(layer, "layers"))) for layer in layers)
+            layers = [_blob(_dict(layer, "layers")) for layer in _list(manifest.get("layers") or [], "layers")]
             found.append(self._image([_text(name, "ref.name")] if name else [],
-                                     self._content(_dict(manifest.get("config"), "config")), size))  # fmt: skip
+                                     self._content(_dict(manifest.get("config"), "config")), layers))  # fmt: skip
         return found
 
-    def _image(self, tags: list[str], config_name: str, size: int) -> TarImage:
-        references = tuple(reference for tag in tags if (reference := parse_reference(tag)) is not None)
+    def _image(self, tags: list[str], config_name: str, layers: list[str]) -> TarImage:
         config = _config(_dict(self._read(config_name), config_name))
-        return TarImage(references, config, hashlib.sha256(self._bytes(config_name)).hexdigest(), size)
+        return TarImage(
+            references=tuple(reference for tag in tags if (reference := parse_reference(tag)) is not None),
+            config=config,
+            config_digest=hashlib.sha256(self._bytes(config_name)).hexdigest(),
+            config_entry=self._entry(config_name),
+            layer_entries=tuple(self._entry(layer) for layer in layers),
+        )
 
 
 def _config(document: dict[str, Any]) -> ImageConfig:
@@ -225,14 +196,6 @@ def _config(document: dict[str, Any]) -> ImageConfig:
         ports=tuple(_dict(fields.get("ExposedPorts") or {}, "ExposedPorts")),
         architecture=_text(document.get("architecture") or "", "architecture"),
     )
-
-
-def _inside(name: str) -> str:
-    """A path of the archive in its plain form. Raises LoadProblem where it leads out of it."""
-    path = posixpath.normpath(name)
-    if name.startswith("/") or path == ".." or path.startswith("../") or "\0" in name:
-        raise LoadProblem(f"entry {name!r} leads out of the image")
-    return path
 
 
 def _blob(descriptor: dict[str, Any]) -> str:

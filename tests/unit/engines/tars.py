@@ -1,5 +1,6 @@
 """Tar files of images, made for tests."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -10,6 +11,7 @@ from typing import Any
 
 CONFIG = {
     "architecture": "amd64",
+    "os": "linux",
     "config": {
         "Cmd": ["-c", "echo loaded > /data/loaded.txt"],
         "Entrypoint": ["/bin/sh"],
@@ -22,12 +24,38 @@ CONFIG = {
 }
 
 
+def _add(tar: tarfile.TarFile, members: Iterable[tuple[str | tarfile.TarInfo, bytes]]) -> None:
+    for name, data in members:
+        info = tarfile.TarInfo(name) if isinstance(name, str) else name
+        info.size = len(data)
+        tar.addfile(info, io.BytesIO(data))
+
+
+def packed(members: Iterable[tuple[str | tarfile.TarInfo, bytes]]) -> bytes:
+    """A tar in memory."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        _add(tar, members)
+    return made.getvalue()
+
+
+LAYER = packed([("hello.txt", b"hello")])
+GZIP_LAYER = gzip.compress(LAYER, mtime=0)
+"""What `docker_members` and `oci_members` have as their layer."""
+
+
+def with_layers(config: Any, *layers: bytes) -> Any:
+    """A configuration that says which layers it has, without which no Docker Engine takes it. Gzip ones count as what
+    they unpack to."""
+    if not isinstance(config, dict) or "rootfs" in config:
+        return config
+    plain = [gzip.decompress(layer) if layer.startswith(b"\x1f\x8b") else layer for layer in layers]
+    return {**config, "rootfs": {"type": "layers", "diff_ids": [blob(layer)[1] for layer in plain]}}
+
+
 def write_tar(path: Path, members: Iterable[tuple[str | tarfile.TarInfo, bytes]], mode: str = "w") -> Path:
     with tarfile.open(path, mode) as tar:  # type: ignore[call-overload] # the mode is text
-        for name, data in members:
-            info = tarfile.TarInfo(name) if isinstance(name, str) else name
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
+        _add(tar, members)
     return path
 
 
@@ -36,19 +64,18 @@ def blob(data: bytes) -> tuple[str, str]:
     return f"blobs/sha256/{digest}", f"sha256:{digest}"
 
 
-def docker_members(
-    tag: str, config: Any = CONFIG, layer: bytes = b"layer"
-) -> list[tuple[str | tarfile.TarInfo, bytes]]:
+def docker_members(tag: str, config: Any = CONFIG, layer: bytes = LAYER) -> list[tuple[str | tarfile.TarInfo, bytes]]:
     manifest = [{"Config": "c.json", "RepoTags": [tag], "Layers": ["l/layer.tar"]}]
     return [
         ("l/layer.tar", layer),
-        ("c.json", json.dumps(config).encode()),
+        ("c.json", json.dumps(with_layers(config, layer)).encode()),
         ("manifest.json", json.dumps(manifest).encode()),
     ]
 
 
 def oci_members(name: str, *, nested: bool = False) -> list[tuple[str | tarfile.TarInfo, bytes]]:
-    config, layer = json.dumps(CONFIG).encode(), b"layer bytes"
+    layer = GZIP_LAYER
+    config = json.dumps(with_layers(CONFIG, layer)).encode()
     manifest = json.dumps({"config": {"digest": blob(config)[1]}, "layers": [{"digest": blob(layer)[1]}]}).encode()
     members: list[tuple[str | tarfile.TarInfo, bytes]] = [(blob(data)[0], data) for data in (config, layer, manifest)]
     top = {"digest": blob(manifest)[1], "annotations": {"io.containerd.image.name": name}}
