@@ -41,6 +41,25 @@ class Remote:
 
 
 @dataclass(frozen=True, slots=True)
+class PodPolicy:
+    """What pods of local mode may do and use. None is what suits this machine.
+
+    Attributes:
+        with_network: a network, which an air-gapped EM has not.
+        has_read_only_root: nothing but the volume and `/tmp` can be written.
+        memory_bytes: the most memory of a pod.
+        cpus: the most processor time, in processors: 1.5 is one and a half.
+        processes: the most processes and threads at one time.
+    """
+
+    with_network: bool = False
+    has_read_only_root: bool = False
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    processes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What to open.
 
@@ -53,6 +72,7 @@ class Profile:
         em, grid: the remote ends. An end that is not remote is local where `has_local`, else absent.
         label: the profile's name in the configuration, empty where options made it.
         notices: what is odd about the configuration, to be told once.
+        pods: what pods of local mode may do and use.
     """
 
     workspace: Path
@@ -65,6 +85,7 @@ class Profile:
     has_local: bool = True
     label: str = ""
     notices: tuple[str, ...] = ()
+    pods: PodPolicy = PodPolicy()
 
     @property
     def name(self) -> str:

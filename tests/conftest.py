@@ -1,4 +1,8 @@
-"""What holds for every test: its own home, no colours or sizes from outside, a fixed terminal."""
+"""What holds for every test: its own home, no colours or sizes from outside, a fixed terminal, no Docker Engine.
+
+Local mode takes the first engine that works, and what a test says must not depend on the machine. Tests of the docker
+engine name theirs (tests/engines/docker_here.py).
+"""
 
 import os
 from pathlib import Path
@@ -6,7 +10,21 @@ from pathlib import Path
 import pytest
 
 # What would change what a test sees: the terminal it happens to run in, and the user's own settings.
-_FROM_OUTSIDE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLUMNS", "LINES", "TEXTUAL_THEME", "TEXTUAL_DRIVER", "TMUX")
+_FROM_OUTSIDE = (
+    "DOCKER_CONTEXT",
+    "DOCKER_CONFIG",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "COLUMNS",
+    "LINES",
+    "TEXTUAL_THEME",
+    "TEXTUAL_DRIVER",
+    "TMUX",
+)
+
+_NO_DOCKER = "unix:///nonexistent/docker.sock"
+os.environ["DOCKER_HOST"] = _NO_DOCKER
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +41,20 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         monkeypatch.setenv(name, str(home / folder))
     for name in [*_FROM_OUTSIDE, *(name for name in os.environ if name.startswith("EMTUI_"))]:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_HOST", _NO_DOCKER)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("LANG", "C.UTF-8")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     return home
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for all tests that need a Docker Engine where there is none."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    reasons = [text for text in skipped if "no Docker Engine" in text]
+    if reasons:
+        reason = reasons[0].partition("no Docker Engine: ")[2].rstrip("')")
+        terminalreporter.write_line(
+            f"{len(reasons)} tests of the docker engine were skipped: {reason}. Start one, and install busybox-static."
+        )

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from emtui.backend import LogSink
-from emtui.errors import BadRequest, BuildFailed, InvalidField, LoadFailed, NotFound
+from emtui.errors import BadRequest, BuildFailed, InvalidField, LoadFailed, LocalProblem, NotFound
 from emtui.local.engines.base import BuildRequest, Engine, LoadRequest
 from emtui.local.handles import DirHandle
 from emtui.local.names import ImageName, is_of, parse_image, with_prefix, without_prefix
@@ -139,7 +139,7 @@ class Images:
         quiet = _Log(None)
         try:
             return (await self._engine.load(LoadRequest(fd, other.reference), quiet)).reference
-        except LoadFailed:
+        except (LoadFailed, LocalProblem):
             raise first from None
 
     def _open_tar(self, parts: tuple[str, ...], tarfile: str, log: "_Log") -> int:

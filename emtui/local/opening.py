@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from emtui.local.em import LocalEM
 from emtui.local.grid import LocalGrid
 from emtui.local.workspace import GRID_REGISTRY, Workspace
+from emtui.profile import PodPolicy
 from emtui.threads import in_thread
 
 if TYPE_CHECKING:
@@ -22,14 +23,17 @@ class LocalEnds:
     Attributes:
         workspace: the directory, locked for as long as it is open.
         em, grid: on that workspace.
-        engine_name: what runs its images (`sandbox`, `simulated`); empty until something has needed it.
+        engine_name: what runs its images (`docker`, `sandbox`, `simulated`); empty until something has needed it.
     """
 
-    def __init__(self, workspace: Workspace, user: str, engine: str | None, base_images: Sequence[str]) -> None:
+    def __init__(
+        self, workspace: Workspace, user: str, engine: str | None, base_images: Sequence[str], pods: PodPolicy
+    ) -> None:
         self.workspace = workspace
         self.engine_name = ""
         self._wanted = engine
         self._base_images = base_images
+        self._policy = pods
         self.em = LocalEM(workspace, self._choose, user)
         self.grid = LocalGrid(workspace)
 
@@ -37,7 +41,10 @@ class LocalEnds:
         """The engine, looked for when something first needs it: a probe of it takes longer than all else here."""
         choose = await asyncio.to_thread(importlib.import_module, "emtui.local.engines.choose")
         engine: Engine = await choose.choose_engine(
-            self.workspace, self._wanted, base_images=self._base_images or choose.DEFAULT_BASE_IMAGES
+            self.workspace,
+            self._wanted,
+            base_images=self._base_images or choose.DEFAULT_BASE_IMAGES,
+            policy=self._policy,
         )
         self.engine_name = engine.name
         return engine
@@ -45,18 +52,23 @@ class LocalEnds:
 
 @contextlib.asynccontextmanager
 async def open_local(
-    path: Path, user: str, *, engine: str | None = None, base_images: Sequence[str] = ()
+    path: Path,
+    user: str,
+    *,
+    engine: str | None = None,
+    base_images: Sequence[str] = (),
+    pods: PodPolicy = PodPolicy(),  # noqa: B008 - it cannot be changed
 ) -> AsyncIterator[LocalEnds]:
     """Open the workspace in `path` for `user`, and close it again. Pods go on.
 
     `engine` is the engine's name, None for the best that works here. `base_images` are the base images on board,
-    none for the usual ones. `grid.toml` is read, and what it says is registered.
+    none for the usual ones, `pods` what pods may do and use. `grid.toml` is read, and what it says is registered.
 
     Raises:
         WorkspaceProblem: the directory cannot be used.
         ConfigProblem: `grid.toml` or `user` is wrong. An engine that is not available is told by the EM's `info`.
     """
-    async with open_workspace(path) as workspace, open_ends(workspace, user, engine, base_images) as ends:
+    async with open_workspace(path) as workspace, open_ends(workspace, user, engine, base_images, pods) as ends:
         yield ends
 
 
@@ -76,11 +88,15 @@ async def open_workspace(path: Path) -> AsyncIterator[Workspace]:
 
 @contextlib.asynccontextmanager
 async def open_ends(
-    workspace: Workspace, user: str, engine: str | None = None, base_images: Sequence[str] = ()
+    workspace: Workspace,
+    user: str,
+    engine: str | None = None,
+    base_images: Sequence[str] = (),
+    pods: PodPolicy = PodPolicy(),  # noqa: B008 - it cannot be changed
 ) -> AsyncIterator[LocalEnds]:
     """The ends of an open workspace, as `open_local` has them. The workspace stays the caller's."""
     async with contextlib.AsyncExitStack() as stack:
-        ends = LocalEnds(workspace, user, engine, base_images)
+        ends = LocalEnds(workspace, user, engine, base_images, pods)
         stack.push_async_callback(ends.em.aclose)
         stack.push_async_callback(ends.grid.aclose)
         registry = workspace.path / GRID_REGISTRY

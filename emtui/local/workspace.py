@@ -95,9 +95,8 @@ class Workspace:
         """Check that the directory is ours or free, and make it. What was made is added to `made`."""
         for folder in reversed((self.path, *self.path.parents)):
             _make_folder(folder, made)
-        names = {entry.name for entry in os.scandir(self.path)}
-        foreign = sorted(names - _OURS)
-        if foreign and "emtui.db" not in names:
+        foreign = foreign_entries(self.path)
+        if foreign:
             raise WorkspaceProblem(
                 f"{self.path}: not a workspace of emtui (it holds {foreign[0]!r})",
                 remedy="Give --local a new or empty directory; files to rehearse with belong into its volume/.",
@@ -121,6 +120,12 @@ class Workspace:
         if not path.exists():
             made.extend((path, self.path / "emtui.db-wal", self.path / "emtui.db-shm"))
         return Store(path)
+
+
+def foreign_entries(folder: Path) -> list[str]:
+    """What a folder holds that shows it to be something else than a workspace; nothing for one of ours. Blocks."""
+    names = {entry.name for entry in os.scandir(folder)}
+    return [] if "emtui.db" in names else sorted(names - _OURS)
 
 
 def _absolute(path: Path) -> Path:

@@ -12,14 +12,19 @@ import pytest
 
 from emtui.local.engines.base import BuildRequest, Engine, LoadRequest, PodRequest
 from emtui.local.engines.choose import probe_isolation
+from emtui.local.engines.docker.engine import DockerEngine
 from emtui.local.engines.sandbox.engine import SandboxEngine
 from emtui.local.engines.simulated import SimulatedEngine
 from emtui.local.stopping import Stop
 from emtui.local.workspace import Workspace
 from emtui.models import Image, PodState
+from tests.engines.docker_here import need_docker, remove_all
 
 DEADLINE_S = 30.0
 ISOLATIONS = ("bwrap", "unshare")
+DOCKER = "docker"
+BASE = "busybox"
+"""The base image of the tests: on board of every engine."""
 
 
 @pytest.fixture
@@ -93,7 +98,7 @@ class Bench:
     async def until_running(self, pod_id: str) -> PodState:
         return await self.until(pod_id, lambda state: state.running is not None)
 
-    async def run(self, command: str = "", reference: str = "alpine", **options: float) -> PodState:
+    async def run(self, command: str = "", reference: str = BASE, **options: float) -> PodState:
         return await self.until_ended(await self.start(command, reference, **options))  # type: ignore[arg-type] # durations
 
     def again(self) -> Engine:
@@ -114,6 +119,9 @@ def names_in(folder: Path) -> list[str]:
 
 
 def _bench(workspace: Workspace, kind: str) -> Bench:
+    if kind == DOCKER:
+        found = need_docker()
+        return Bench(workspace, make := lambda: DockerEngine(workspace, found), make())
     if kind in ISOLATIONS:
         if shutil.which(kind) is None:
             pytest.skip(f"{kind} is not installed")
@@ -131,9 +139,11 @@ async def _stop_all(bench: Bench) -> None:
     for folder in bench.pods.iterdir():
         await bench.engine.stop(folder.name, 0.0)
     await bench.engine.aclose()
+    if bench.engine.name == DOCKER:
+        await asyncio.to_thread(asyncio.run, remove_all(bench.workspace))
 
 
-@pytest.fixture(params=[*ISOLATIONS, "simulated"])
+@pytest.fixture(params=[DOCKER, *ISOLATIONS, "simulated"])
 async def bench(workspace: Workspace, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     """Every engine."""
     made = _bench(workspace, request.param)
@@ -141,9 +151,25 @@ async def bench(workspace: Workspace, request: pytest.FixtureRequest) -> AsyncIt
     await _stop_all(made)
 
 
+@pytest.fixture(params=[DOCKER, *ISOLATIONS])
+async def executing(workspace: Workspace, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """The engines that really execute."""
+    made = _bench(workspace, request.param)
+    yield made
+    await _stop_all(made)
+
+
+@pytest.fixture
+async def docker(workspace: Workspace) -> AsyncIterator[Bench]:
+    """The docker engine."""
+    made = _bench(workspace, DOCKER)
+    yield made
+    await _stop_all(made)
+
+
 @pytest.fixture(params=ISOLATIONS)
 async def sandbox(workspace: Workspace, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    """The engines that really execute."""
+    """The engine that makes its images and pods itself."""
     made = _bench(workspace, request.param)
     yield made
     await _stop_all(made)

@@ -8,13 +8,14 @@ import pytest
 
 from emtui.errors import ConfigProblem
 from emtui.local.engines import choose
-from emtui.local.engines.choose import CANDIDATES, Findings, choose_engine, examine, probe_isolation
+from emtui.local.engines.choice import Findings, Probe
+from emtui.local.engines.choose import CANDIDATES, choose_engine, examine, probe_isolation
 from emtui.local.stopping import Stop
 from emtui.local.workspace import Workspace
 from tests.engines.conftest import names_in
 
 BROKEN = tuple(
-    replace(candidate, probe=lambda _workspace, _stop: "it is broken") if candidate.family == "sandbox" else candidate
+    replace(candidate, probe=lambda *_: Probe("it is broken")) if candidate.family == "sandbox" else candidate
     for candidate in CANDIDATES
 )
 
@@ -24,11 +25,13 @@ async def test_the_first_that_works(workspace: Workspace) -> None:
     engine = await choose_engine(workspace, candidates=BROKEN, findings=findings)
     assert engine.name == "simulated"
     assert [(found.name, found.reason) for found in findings.found] == [
+        ("docker", "DOCKER_HOST: there is no such socket"),
         ("sandbox(bwrap)", "it is broken"),
         ("sandbox(unshare)", "it is broken"),
         ("simulated", ""),
     ]
-    assert findings.found[0].remedy
+    assert "unset DOCKER_HOST" in findings.found[0].remedy
+    assert findings.found[1].remedy
 
 
 async def test_a_named_one(workspace: Workspace) -> None:
@@ -38,7 +41,7 @@ async def test_a_named_one(workspace: Workspace) -> None:
     assert "Install bubblewrap" in caught.value.remedy
     with pytest.raises(ConfigProblem, match="no engine is called vmware") as caught:
         await choose_engine(workspace, "vmware")
-    assert caught.value.remedy == "Choose one of sandbox, simulated."
+    assert caught.value.remedy == "Choose one of docker, sandbox, simulated."
 
 
 async def test_the_base_images_are_the_callers(workspace: Workspace) -> None:
@@ -64,7 +67,7 @@ async def test_a_missing_program_is_named(
     workspace: Workspace, isolation: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from emtui.local.engines.sandbox import runstep
-    from emtui.local.engines.sandbox.spawn import python_command
+    from emtui.local.engines.spawn import python_command
 
     def without_programs(module: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
         command, env = python_command(module, *arguments)
@@ -76,7 +79,7 @@ async def test_a_missing_program_is_named(
 
 
 async def test_a_probe_that_hangs(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    def hang(_workspace: Workspace, stop: Stop) -> str:
+    def hang(_workspace: Workspace, stop: Stop, _base_images: object) -> Probe:
         while True:
             stop.check()
 

@@ -15,12 +15,15 @@ from emtui.client.em.backend import HttpEM
 from emtui.client.http.address import Address
 from emtui.client.http.sign_in import Credentials
 from emtui.local.em import LocalEM
-from emtui.local.engines.base import DEFAULT_BASE_IMAGES
+from emtui.local.engines.base import DEFAULT_BASE_IMAGES, Engine
 from emtui.local.engines.choose import CANDIDATES, Candidate
+from emtui.local.engines.docker.engine import DockerEngine
 from emtui.local.stopping import Stop
 from emtui.local.workspace import Workspace
 from emtui.models import PodSpec
+from emtui.profile import PodPolicy
 from emtui.server.settings import DEFAULT_USER, Settings
+from tests.engines.docker_here import need_docker, remove_all
 from tests.serving import PASSWORD, serving_here
 
 
@@ -43,20 +46,27 @@ def candidate(family: str) -> Candidate | None:
     with TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder) / "workspace")
         try:
-            return next(
-                (each for each in CANDIDATES if each.family == family and not each.probe(workspace, Stop())), None
-            )
+            for each in CANDIDATES:
+                if each.family == family and not each.probe(workspace, Stop(), DEFAULT_BASE_IMAGES).reason:
+                    return each
+            return None
         finally:
             workspace.close()
 
 
+def _engine(family: str, workspace: Workspace) -> Engine:
+    if family == "docker":
+        return DockerEngine(workspace, need_docker())
+    found = candidate(family)
+    if found is None:
+        pytest.skip(f"the engine {family} does not work on this machine")
+    return found.make(workspace, None, DEFAULT_BASE_IMAGES, PodPolicy())
+
+
 @asynccontextmanager
 async def local(family: str, folder: Path) -> AsyncIterator[Bench]:
-    engine = await asyncio.to_thread(candidate, family)
-    if engine is None:
-        pytest.skip(f"the engine {family} does not work on this machine")
     workspace = Workspace(folder / "workspace")
-    em = LocalEM(workspace, engine.make(workspace, DEFAULT_BASE_IMAGES))
+    em = LocalEM(workspace, await asyncio.to_thread(_engine, family, workspace))
     try:
         yield Bench(em, workspace.path / "volume", workspace.path / "staging")
         # No pod outlives its test: an image that is nowhere replaces it.
@@ -64,6 +74,8 @@ async def local(family: str, folder: Path) -> AsyncIterator[Bench]:
             await em.run_pod(PodSpec(docker_image="none", max_duration=1, node="GPU"))
     finally:
         await em.aclose()
+        if family == "docker":
+            await remove_all(workspace)
         workspace.close()
 
 
@@ -90,6 +102,7 @@ async def _password() -> str:
 BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Bench]]] = {
     "local-simulated": partial(local, "simulated"),
     "local-sandbox": partial(local, "sandbox"),
+    "local-docker": partial(local, "docker"),
     "http-simulated": partial(http, "simulated"),
     "http-sandbox": partial(http, "sandbox"),
 }

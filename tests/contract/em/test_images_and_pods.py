@@ -16,10 +16,10 @@ from emtui.errors import BuildFailed, InvalidField, LoadFailed
 from emtui.models import PodSpec, PodState
 
 pytestmark = pytest.mark.parametrize(
-    "bench", ["local-simulated", "local-sandbox", "http-simulated", "http-sandbox"], indirect=True
+    "bench", ["local-simulated", "local-sandbox", "local-docker", "http-simulated", "http-sandbox"], indirect=True
 )
 
-DOCKERFILE = b'FROM alpine\nCOPY run.sh /run.sh\nCMD ["/bin/sh", "/run.sh"]\n'
+DOCKERFILE = b'FROM busybox\nCOPY run.sh /run.sh\nCMD ["/bin/sh", "/run.sh"]\n'
 
 
 async def build(em: EM, name: str = "echo-test") -> str:
@@ -127,7 +127,7 @@ async def test_a_folder_is_no_dockerfile(em: EM) -> None:
 
 async def test_a_build_that_fails_gives_the_log_and_keeps_the_image_before(em: EM) -> None:
     await build(em)
-    await em.uplink([Given("Dockerfile", b"FROM alpine\nRUN false\nNONSENSE here\n")], "echo-test")
+    await em.uplink([Given("Dockerfile", b"FROM busybox\nRUN false\nNONSENSE here\n")], "echo-test")
 
     with pytest.raises(BuildFailed) as caught:
         await em.build_image("echo-test/Dockerfile", "echo-test", "echo-test")
@@ -187,7 +187,11 @@ async def test_load_of_what_does_not_hold_the_image(em: EM, data: bytes) -> None
 # ------------------------------------------------------------------------------------------------------- run
 
 
-async def run(em: EM, image: str = "echo-test", command: str = "sleep 30", **more: object) -> str:
+# It heeds SIGTERM; a command that does not is killed only after its grace period.
+SLEEP = "trap 'exit 143' TERM; sleep 30 & wait"
+
+
+async def run(em: EM, image: str = "echo-test", command: str = SLEEP, **more: object) -> str:
     return await em.run_pod(
         PodSpec.model_validate({"docker_image": image, "max_duration": 5, "node": "FPGA", "command": command} | more)
     )
@@ -218,7 +222,7 @@ async def test_a_pod_runs(em: EM) -> None:
     assert wire["state"]["running"]["startedAt"].endswith("Z")
 
 
-@pytest.mark.parametrize("image", ["alpine", "alpine:3.20", "fpga.dphi.space:5000/alpine:latest"])
+@pytest.mark.parametrize("image", ["busybox", "busybox:latest", "fpga.dphi.space:5000/busybox:latest"])
 async def test_a_public_base_image_runs_too(em: EM, image: str) -> None:
     await run(em, image)
 
@@ -284,7 +288,7 @@ async def test_an_unknown_image_is_accepted_and_only_the_status_tells(em: EM) ->
     ],
 )
 async def test_a_field_that_cannot_be_is_named(em: EM, field: str, value: object) -> None:
-    spec = PodSpec.model_validate({"docker_image": "alpine", "max_duration": 1, "node": "GPU"} | {field: value})
+    spec = PodSpec.model_validate({"docker_image": "busybox", "max_duration": 1, "node": "GPU"} | {field: value})
 
     with pytest.raises(InvalidField) as caught:
         await em.run_pod(spec)
@@ -323,7 +327,7 @@ async def test_a_field_that_cannot_be_is_named(em: EM, field: str, value: object
 async def test_a_wrong_field_is_told_in_the_same_words(
     em: EM, field: str, value: object, message: str, remedy: str
 ) -> None:
-    spec = PodSpec.model_validate({"docker_image": "alpine", "max_duration": 1, "node": "GPU"} | {field: value})
+    spec = PodSpec.model_validate({"docker_image": "busybox", "max_duration": 1, "node": "GPU"} | {field: value})
 
     with pytest.raises(InvalidField) as caught:
         await em.run_pod(spec)
@@ -332,11 +336,11 @@ async def test_a_wrong_field_is_told_in_the_same_words(
 
 
 async def test_a_refused_run_leaves_the_pod_alone(em: EM) -> None:
-    await run(em, "alpine")
+    await run(em, "busybox")
     await state_where(em, "running")
 
     with pytest.raises(InvalidField):
-        await run(em, "alpine", node="CPU")
+        await run(em, "busybox", node="CPU")
 
     assert (await em.pod_status()).state.running is not None
 

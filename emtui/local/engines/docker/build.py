@@ -1,0 +1,226 @@
+"""A build by a Docker Engine: read, plan and check as every engine does, then send it and tell how it goes."""
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
+from typing import Any, cast
+
+from emtui.backend import LogSink
+from emtui.errors import BuildFailed, EmtuiError
+from emtui.local.engines.base import BuildRequest
+from emtui.local.engines.building import checked_sources
+from emtui.local.engines.context import BuildContext
+from emtui.local.engines.dialect import Dialect, whole
+from emtui.local.engines.docker.bases import Bases
+from emtui.local.engines.docker.classic import ClassicProgress
+from emtui.local.engines.docker.containers import remove_nameless
+from emtui.local.engines.docker.context_tar import Body, Sendable, sendable, tar_blocks
+from emtui.local.engines.docker.daemon import Daemon, Facts
+from emtui.local.engines.docker.names import Names
+from emtui.local.engines.docker.problems import DaemonProblem
+from emtui.local.engines.docker.progress import Progress
+from emtui.local.engines.docker.rewrite import (
+    CONTEXT_FOLDER,
+    FLAT_DOCKERFILE,
+    Layout,
+    must_be_flat,
+    rewrite,
+    syntax_of,
+)
+from emtui.local.engines.docker.vertexes import BuildKitProgress
+from emtui.local.engines.dockerfile import parse_dockerfile
+from emtui.local.engines.problems import BuildProblem
+from emtui.local.engines.steps import CopyStep, Stage, needed
+from emtui.local.engines.talk import Talk, canonical, step_title
+from emtui.threads import in_thread
+
+_LOST_REMEDY = "See whether the Docker Engine runs and may be used (emtui doctor), then build again."
+_FULL = "no space left on device"
+_FULL_REMEDY = "Free some space on the disk of the Docker Engine (docker builder prune), then build again."
+# What one builder's here-documents begin with.
+_HEREDOCS_SINCE = {"Docker": 23, "Podman": 5}
+
+
+async def build_image(
+    daemon: Daemon,
+    names: Names,
+    request: BuildRequest,
+    log: LogSink,
+    *,
+    base_images: tuple[str, ...],
+    with_network: bool,
+    name_it: Callable[[str], Awaitable[None]],
+) -> str:
+    """Build, and give the new image's id (`sha256:…`).
+
+    `name_it` is called with the id when the image is there; it gives it its name. Cancelling ends the build in the
+    engine too.
+
+    Raises:
+        BuildFailed: why is in the log.
+    """
+    return await _Build(daemon, names, request, log, base_images, with_network=with_network).run(name_it)
+
+
+class _Build:
+    def __init__(
+        self,
+        daemon: Daemon,
+        names: Names,
+        request: BuildRequest,
+        log: LogSink,
+        base_images: tuple[str, ...],
+        *,
+        with_network: bool,
+    ) -> None:
+        self._daemon = daemon
+        self._names = names
+        self._request = request
+        self._talk = Talk(request, log)
+        self._bases = Bases(daemon, names, base_images)
+        self._with_network = with_network
+
+    async def run(self, name_it: Callable[[str], Awaitable[None]]) -> str:
+        try:
+            return await self._run(name_it)
+        except (BuildProblem, EmtuiError, OSError) as error:
+            self._talk.fail_with(error, self._bases.missing)
+            raise BuildFailed(remedy=_remedy(error, self._bases.missing)) from error
+        except DaemonProblem as problem:
+            self._talk.fail(self._names.hide(problem.message))
+            raise BuildFailed(remedy=_LOST_REMEDY if problem.is_gone else None) from problem
+
+    async def _run(self, name_it: Callable[[str], Awaitable[None]]) -> str:
+        talk, text = self._talk, self._request.dockerfile
+        facts = await self._daemon.facts()
+        syntax = syntax_of(text)
+        talk.definition([f"# syntax={syntax} is ignored: the engine's own builder reads it"] if syntax else [])
+        dialect = _dialect(facts)
+        talk.dockerfile = await in_thread(parse_dockerfile, text, dialect)
+        stages = await self._bases.plan(talk.dockerfile, dialect)
+        platforms = self._bases.platforms(stages, facts)
+        wanted = needed(stages)
+        talk.metadata(stages, wanted)
+        is_flat = must_be_flat(stages)
+        layout = Layout(self._bases.names, platforms, "" if is_flat else CONTEXT_FOLDER)
+        sent = await in_thread(rewrite, text, talk.dockerfile, stages, layout)
+        context, found = await self._context(stages, wanted)
+        notes = [found.note()] if found is not None and found.note() else []
+        if is_flat:
+            notes.append(f"a trigger of the base image takes the context as it is, with {FLAT_DOCKERFILE} in it")
+        if context is not None:
+            talk.begin_context(notes)
+        name = FLAT_DOCKERFILE if is_flat else "Dockerfile"
+        body = Body(tar_blocks(sent, name, context, found, layout.folder))
+        progress: BuildKitProgress | ClassicProgress = (
+            BuildKitProgress(talk, stages, self._names)
+            if facts.has_buildkit
+            else ClassicProgress(talk, stages, self._names)
+        )
+        image = await self._send(body, context, progress, self._parameters(name, facts))
+        await self._export(image, progress, name_it)
+        return image
+
+    async def _context(
+        self, stages: Sequence[Stage], wanted: Sequence[int]
+    ) -> tuple[BuildContext | None, Sendable | None]:
+        self._talk.begin_ignore_file()
+        context = await in_thread(BuildContext, self._request.context)
+        self._talk.ignore_file(context)
+        if not any(stages[number].takes_context for number in wanted):
+            return None, None
+        for number in wanted:
+            for place, step in enumerate(stages[number].steps):
+                if isinstance(step, CopyStep) and step.takes_context and _can_be_checked(step):
+                    try:
+                        await in_thread(checked_sources, step, context)
+                    except BuildProblem:
+                        self._talk.begin(step_title(stages, number, place))
+                        self._talk.at = step.instruction
+                        raise
+        return context, await in_thread(sendable, context)
+
+    def _parameters(self, name: str, facts: Facts) -> dict[str, str]:
+        parameters = {
+            "version": "2",
+            "dockerfile": name,
+            "labels": json.dumps(self._names.labels),
+            "networkmode": "default" if self._with_network else "none",
+        }
+        if not facts.has_buildkit:
+            parameters |= {"version": "1", "rm": "1", "forcerm": "1", "pull": "0"}
+        return parameters
+
+    async def _send(
+        self,
+        body: Body,
+        context: BuildContext | None,
+        progress: BuildKitProgress | ClassicProgress,
+        parameters: dict[str, str],
+    ) -> str:
+        image = ""
+        try:
+            stream = self._daemon.stream("build", params=parameters, body=aiter(body))
+            async with aclosing(cast(AsyncGenerator[dict[str, Any], None], stream)) as documents:
+                async for document in documents:
+                    if context is not None and body.is_whole:
+                        self._talk.context(context)
+                        context = None
+                    if "error" in document or "errorDetail" in document:
+                        raise body.problem or self._failed(progress, document)
+                    image = progress.take(document) or image
+        except DaemonProblem as problem:
+            if body.problem is not None:
+                raise body.problem from problem
+            raise
+        finally:
+            await in_thread(body.close)
+        if not image:
+            raise DaemonProblem("the connection to the Docker Engine was lost: it ended before the build did")
+        return image
+
+    def _failed(self, progress: Progress, document: dict[str, Any]) -> BuildProblem:
+        detail = document.get("errorDetail")
+        said = detail.get("message") if isinstance(detail, dict) else None
+        message, line = progress.fail(str(said or document.get("error") or "an error without a text"))
+        return BuildProblem(message, line=line)
+
+    async def _export(
+        self,
+        image: str,
+        progress: BuildKitProgress | ClassicProgress,
+        name_it: Callable[[str], Awaitable[None]],
+    ) -> None:
+        if isinstance(progress, ClassicProgress):
+            progress.close()
+        step = progress.begin_export()
+        step.note("exporting layers done")
+        step.note(f"writing image {image} done")
+        try:
+            await name_it(image)
+        except BaseException:
+            # Nothing names it, so that nobody would find it; what fails here goes with the next start's sweep.
+            with suppress(DaemonProblem):
+                await remove_nameless(self._daemon, image)
+            raise
+        step.note(f"naming to {canonical(self._request.reference)} done")
+        step.done()
+
+
+def _dialect(facts: Facts) -> Dialect:
+    since = _HEREDOCS_SINCE[facts.product]
+    major = facts.version.partition(".")[0]
+    knows = major.isdigit() and int(major) >= since
+    problem = "" if knows else f"needs {facts.product} {since} or newer, and this is {facts.version}"
+    return whole(f"{facts.operating_system}/{facts.architecture}", problem)
+
+
+def _can_be_checked(step: CopyStep) -> bool:
+    """Whether its sources are what it takes: patterns in the flags change that."""
+    return not {"parents", "exclude"} & step.instruction.flags.keys()
+
+
+def _remedy(error: BuildProblem | EmtuiError | OSError, missing: str) -> str | None:
+    if missing:
+        return f"{missing[0].upper()}{missing[1:]}."
+    return _FULL_REMEDY if isinstance(error, BuildProblem) and _FULL in error.message else None

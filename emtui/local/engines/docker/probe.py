@@ -1,0 +1,158 @@
+"""Whether a Docker Engine works for this workspace: it answers, is new enough, and sees the same files as emtui."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from emtui.local.engines.choice import Probe
+from emtui.local.engines.docker.container import VOLUME
+from emtui.local.engines.docker.containers import Containers
+from emtui.local.engines.docker.daemon import OLDEST_API, Daemon, Facts, Found
+from emtui.local.engines.docker.names import LABEL_PROBE
+from emtui.local.engines.docker.places import Place
+from emtui.local.engines.docker.problems import DaemonProblem, daemon_problems
+from emtui.local.engines.references import on_board
+from emtui.local.workspace import Workspace
+
+# Two blocks of zeros are the end of a tar, and so an empty one.
+_EMPTY_TAR = bytes(1024)
+_DENIED = "permission denied"
+# A probe takes tenths of a second; one of this age was killed.
+_OLD_S = 300.0
+
+
+def probe_places(found: Sequence[Place], workspace: Workspace, base_images: Sequence[str]) -> Probe:
+    """The first of these places that works, or why none does. Blocks: for a thread."""
+    failed: list[tuple[str, str]] = []
+    for place in found:
+        probe = asyncio.run(_probe(place, workspace, base_images))
+        if not probe.reason:
+            return probe
+        failed.append((probe.reason, probe.remedy))
+    return Probe("; ".join(reason for reason, _ in failed), remedy=next((remedy for _, remedy in failed if remedy), ""))
+
+
+async def _probe(place: Place, workspace: Workspace, base_images: Sequence[str]) -> Probe:
+    daemon = Daemon(place)
+    try:
+        facts = await daemon.facts()
+        refused = _refused(facts)
+        if refused is not None:
+            return Probe(f"{place.origin}: {refused[0]}", remedy=refused[1])
+        await _check_files(daemon, workspace)
+        bare = await _nothing_on_board(daemon, base_images)
+    except DaemonProblem as problem:
+        return Probe(f"{place.origin}: {problem.message}", remedy=_remedy(place, problem))
+    finally:
+        await daemon.aclose()
+    return Probe(
+        detail=f"{facts.product} {facts.version}, API {facts.api_version}, {place.origin}",
+        reservation=bare,
+        remedy=f"Put one on board: docker pull {next(iter(base_images), 'busybox')}." if bare else "",
+        found=Found(place, facts),
+    )
+
+
+async def _nothing_on_board(daemon: Daemon, base_images: Sequence[str]) -> str:
+    """That no base image is on board, so that hardly any build could succeed; empty where there is one."""
+    with daemon_problems():
+        images = await daemon.docker.images.list()
+    tags = (str(tag) for image in images for tag in image.get("RepoTags") or ())
+    if any(on_board(tag.removeprefix("localhost/"), base_images) is not None for tag in tags):
+        return ""
+    return f"none of the base images is on board ({', '.join(base_images)})"
+
+
+def _refused(facts: Facts) -> tuple[str, str] | None:
+    """Why this engine cannot be used, and the remedy."""
+    if facts.operating_system != "linux":
+        return f"it runs {facts.operating_system} containers", "Switch it to Linux containers."
+    if facts.is_too_old:
+        oldest = ".".join(map(str, OLDEST_API))
+        return (
+            f"{facts.product} {facts.version} is too old (API {facts.api_version}; {oldest} is needed)",
+            "Update it: Docker 20.10 or Podman 3 is the oldest that works.",
+        )
+    return None
+
+
+def _remedy(place: Place, problem: DaemonProblem) -> str:
+    if _DENIED in problem.message:
+        return "Add yourself to the socket's group (usermod -aG docker USER) and sign in anew, or use rootless Docker."
+    if problem.is_gone:
+        named = " or unset DOCKER_HOST" if place.origin == "DOCKER_HOST" else ""
+        return f"Start the Docker Engine (systemctl start docker){named}."
+    return ""
+
+
+async def _check_files(daemon: Daemon, workspace: Workspace) -> None:
+    """Make a container that would see a folder of ours, and remove it; it is never started.
+
+    An engine on another machine, or outside of the container that emtui runs in, has other files behind the same path,
+    and a pod would work in an empty folder of somebody else's.
+
+    Raises:
+        DaemonProblem: it does not see it.
+    """
+    mark = f"emtui-probe-{secrets.token_hex(4)}"
+    folder = workspace.path / "staging" / mark
+    image = ""
+    await _remove_old(daemon)
+    try:
+        folder.mkdir(mode=0o700)
+        image = await _empty_image(daemon)
+        body: dict[str, Any] = {
+            "Image": image,
+            "Cmd": ["none"],
+            "Labels": {LABEL_PROBE: mark},
+            "HostConfig": {"Mounts": [{"Type": "bind", "Source": str(folder), "Target": VOLUME}]},
+        }
+        with daemon_problems():
+            container = await daemon.docker.containers.create(body, name=mark)
+            await container.delete(force=True)
+    except DaemonProblem as problem:
+        if "bind source path does not exist" in problem.message or "statfs" in problem.message:
+            raise DaemonProblem(
+                f"it does not see this machine's files ({workspace.path}): it runs on another machine or outside of "
+                "this container",
+                problem.status,
+            ) from problem
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        if image:
+            with contextlib.suppress(DaemonProblem), daemon_problems():
+                await daemon.docker.images.delete(image)
+
+
+async def _remove_old(daemon: Daemon) -> None:
+    """Remove the containers of probes that were killed, with their images."""
+    with daemon_problems():
+        listed = await daemon.docker.containers.list(all=True, filters=json.dumps({"label": [LABEL_PROBE]}))
+    for container in listed:
+        if container["Created"] < time.time() - _OLD_S:
+            await Containers(daemon, container.id).remove(str(container["ImageID"]))
+
+
+async def _empty_image(daemon: Daemon) -> str:
+    async def body() -> AsyncIterator[bytes]:
+        yield _EMPTY_TAR
+
+    image = ""
+    async for line in daemon.stream("images/create", params={"fromSrc": "-"}, body=body()):
+        image = _imported(line) or image
+    if not image:
+        raise DaemonProblem("it does not take an image", 500)
+    return image
+
+
+def _imported(line: dict[str, Any]) -> str:
+    if "error" in line:
+        raise DaemonProblem(str(line["error"]), 500)
+    status = str(line.get("status", ""))
+    return status if status.startswith("sha256:") else ""
