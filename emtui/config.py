@@ -16,10 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from emtui import pod_limits
 from emtui.errors import ConfigProblem
-from emtui.profile import Profile, Remote, remote_folder
+from emtui.profile import PodPolicy, Profile, Remote, remote_folder
 
 # A file beyond this is not one that somebody wrote down.
 _MOST_BYTES = 1 << 20
@@ -42,8 +43,19 @@ class ProfileTable(BaseModel):
     insecure: bool = Field(default=False, description="allow plain http to another machine")
     read_only: bool = Field(default=False, description="change nothing over there")
     local: _Text = Field(default="", description="the workspace of the ends that are not remote")
-    engine: Literal["", "sandbox", "simulated"] = Field(default="", description="what runs the local images")
+    engine: Literal["", "docker", "sandbox", "simulated"] = Field(default="", description="what runs the local images")
     base_images: tuple[_Text, ...] = Field(default=(), description="the local base images on board")
+    pod_network: bool = Field(default=False, description="local pods and builds reach the network")
+    pod_read_only: bool = Field(default=False, description="local pods write to the volume and to /tmp only")
+    pod_memory: Annotated[int, BeforeValidator(pod_limits.memory_bytes)] | None = Field(
+        default=None, description="the most memory of a local pod: 512M, 2G"
+    )
+    pod_cpus: Annotated[float, BeforeValidator(pod_limits.cpus)] | None = Field(
+        default=None, description="the most processors of a local pod: 1.5"
+    )
+    pod_processes: Annotated[int, BeforeValidator(pod_limits.processes)] | None = Field(
+        default=None, description="the most processes of a local pod"
+    )
 
 
 class Config(BaseModel):
@@ -113,7 +125,7 @@ def configured_profile(name: str | None, path: Path | None, given: Mapping[str, 
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         option = str(first["loc"][0]).replace("_", "-")
-        raise ConfigProblem(f"--{option}: {first['msg']}", remedy="See emtui --help.") from error
+        raise ConfigProblem(f"--{option}: {_what(first)}", remedy="See emtui --help.") from error
     return profile_of(table, name or "", warnings)
 
 
@@ -165,6 +177,13 @@ def profile_of(table: ProfileTable, name: str, notices: tuple[str, ...] = ()) ->
         has_local=has_local,
         label=name,
         notices=notices,
+        pods=PodPolicy(
+            with_network=table.pod_network,
+            has_read_only_root=table.pod_read_only,
+            memory_bytes=table.pod_memory,
+            cpus=table.pod_cpus,
+            processes=table.pod_processes,
+        ),
     )
 
 
@@ -172,11 +191,15 @@ def _problem(path: Path, text: str, error: ValidationError) -> ConfigProblem:
     first = error.errors(include_url=False)[0]
     where = [str(part) for part in first["loc"]]
     key = ".".join(where)
-    what = first["msg"]
-    if first["type"] == "literal_error":
-        what = f"one of {first['ctx']['expected']} is expected, not {first['input']!r}"
     meant = _meant(str(first["input"]), re.findall(r"'([^']+)'", str(first.get("ctx", {}).get("expected", ""))))
-    return ConfigProblem(f"{path}{_line(text, where)}: {key}: {what}", remedy=f"{meant}Mend it there.")
+    return ConfigProblem(f"{path}{_line(text, where)}: {key}: {_what(first)}", remedy=f"{meant}Mend it there.")
+
+
+def _what(error: Mapping[str, Any]) -> str:
+    """What is wrong with a value, in our words where pydantic's say less."""
+    if error["type"] == "literal_error":
+        return f"one of {error['ctx']['expected']} is expected, not {error['input']!r}"
+    return str(error["ctx"]["error"] if error["type"] == "value_error" else error["msg"])
 
 
 def _unknown(path: Path, text: str, values: dict[str, Any]) -> list[str]:

@@ -197,7 +197,7 @@ async def _open_local(profile: Profile) -> AsyncIterator[tuple[EM, GridNode, Pat
     from emtui.local.opening import open_local
 
     async with open_local(
-        profile.workspace, LOCAL_USER, engine=profile.engine, base_images=profile.base_images
+        profile.workspace, LOCAL_USER, engine=profile.engine, base_images=profile.base_images, pods=profile.pods
     ) as local:
         notices: tuple[str, ...] = ()
         if profile.is_demo and not profile.is_read_only:

@@ -7,10 +7,11 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emtui.cli.exit_codes import Exit
+from emtui.cli.pod_options import add_pod_options, pod_policy
+from emtui.cli.profile_options import path_option as _path
 from emtui.errors import ConfigProblem, EmtuiError
 from emtui.text import safe_str
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # What the extra `serve` brings, by the names that are imported.
 _PACKAGES = ("starlette", "uvicorn", "python_multipart", "jwt", "argon2", "socketio")
 
-_ENGINE = re.compile(r"sandbox(?:\([a-z]+\))?|simulated")
+_ENGINE = re.compile(r"docker|sandbox(?:\([a-z]+\))?|simulated")
 _MAX_PORT = 65_535
 _MAX_ACCESS_MIN = 24 * 60
 
@@ -78,6 +79,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         password=password,
         engine=options.engine,
         base_images=options.base_images,
+        pods=pod_policy(options),
         has_grid_auth=options.grid_auth,
         tls_cert=options.tls_cert,
         tls_key=options.tls_key,
@@ -103,7 +105,9 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=_port, default=8000, help="the port to listen on, 0 for a free one (default: %(default)s)"
     )
     parser.add_argument(
-        "--engine", type=_engine, help="what runs the images: sandbox or simulated (default: the best that works)"
+        "--engine",
+        type=_engine,
+        help="what runs the images: docker, sandbox or simulated (default: the best that works)",
     )
     parser.add_argument(
         "--base-images", metavar="NAME,NAME…", type=_base_images, default=(), help="the base images on board"
@@ -144,18 +148,13 @@ def _parser() -> argparse.ArgumentParser:
         default=15.0,
         help="how long an access token is good (default: %(default)g)",
     )
+    add_pod_options(parser)
     return parser
-
-
-def _path(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("an empty name is no path")
-    return Path(text)
 
 
 def _engine(text: str) -> str:
     if not _ENGINE.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"no engine is called {text!r}: choose sandbox or simulated")
+        raise argparse.ArgumentTypeError(f"no engine is called {text!r}: choose docker, sandbox or simulated")
     return text
 
 

@@ -146,7 +146,9 @@ async def _open(
     ends: dict[str, LocalEnds] = {}
     for user in accounts.usernames:
         own = workspace if not ends else await stack.enter_async_context(open_workspace(accounts.workspace_of(user)))
-        ends[user] = await stack.enter_async_context(open_ends(own, user, settings.engine, settings.base_images))
+        ends[user] = await stack.enter_async_context(
+            open_ends(own, user, settings.engine, settings.base_images, settings.pods)
+        )
     if settings.engine is not None:
         await ends[accounts.usernames[0]].em.info()  # an engine that does not work is refused now
     return accounts, ends, made

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emtui.profile import PodPolicy
+
 DEFAULT_USER = "client1"
 
 
@@ -34,7 +36,7 @@ class Settings:
         usernames: who is served, besides the users of earlier starts.
         passwords: of the users that have one of their own.
         password: of all named users without one of their own; None where none is given.
-        engine, base_images: as local mode has them.
+        engine, base_images, pods: as local mode has them.
         has_grid_auth: whether the Grid Node asks for a token too.
         tls_cert, tls_key: PEM files; both or none.
         is_insecure: whether an address that others reach is served without TLS.
@@ -50,6 +52,7 @@ class Settings:
     password: str | None = field(default=None, repr=False)
     engine: str | None = None
     base_images: tuple[str, ...] = ()
+    pods: PodPolicy = PodPolicy()  # noqa: RUF009 - it cannot be changed
     has_grid_auth: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None

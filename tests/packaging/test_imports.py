@@ -23,9 +23,11 @@ HEADLESS = (
     "emtui.local.em",
     "emtui.local.grid",
     "emtui.local.engines.choose",
+    "emtui.cli.serve",
+    "emtui.cli.doctor",
 )
 SCREEN = {"textual", "rich", "widgets"}
-LATE = {"httpx", "socketio", "engineio", "typer", "dockerfile_parse", "pathspec"}
+LATE = {"httpx", "socketio", "engineio", "typer", "pathspec", "aiodocker"}
 
 
 def _imported_by(module: str) -> set[str]:

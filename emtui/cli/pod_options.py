@@ -1,0 +1,60 @@
+"""What pods of local mode may do and use, as options of `emtui`, `emtui serve` and `emtui doctor`."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from typing import TypeVar
+
+from emtui import pod_limits
+from emtui.profile import PodPolicy
+
+T = TypeVar("T")
+
+POD_OPTIONS = ("pod_network", "pod_read_only", "pod_memory", "pod_cpus", "pod_processes")
+"""As they are called in the configuration, and with dashes as options."""
+
+
+def add_pod_options(parser: ArgumentParser) -> None:
+    """Let `parser` take them."""
+    group = parser.add_argument_group("pods of local mode")
+    group.add_argument("--pod-network", action="store_true", help="let pods and builds reach the network")
+    group.add_argument(
+        "--pod-read-only", action="store_true", help="let pods write to the volume and to /tmp, and nowhere else"
+    )
+    group.add_argument(
+        "--pod-memory",
+        metavar="SIZE",
+        type=_checked(pod_limits.memory_bytes),
+        help="the most memory of a pod: 2G",
+    )
+    group.add_argument(
+        "--pod-cpus", metavar="N", type=_checked(pod_limits.cpus), help="the most processors that a pod uses: 1.5"
+    )
+    group.add_argument(
+        "--pod-processes", metavar="N", type=_checked(pod_limits.processes), help="the most processes of a pod"
+    )
+
+
+def given_pod_options(options: Namespace) -> dict[str, object]:
+    """Those that were given, by the names of the configuration."""
+    return {name: value for name in POD_OPTIONS if (value := getattr(options, name)) not in (None, False)}
+
+
+def pod_policy(options: Namespace) -> PodPolicy:
+    """What the options alone mean."""
+    return PodPolicy(
+        with_network=options.pod_network,
+        has_read_only_root=options.pod_read_only,
+        memory_bytes=options.pod_memory,
+        cpus=options.pod_cpus,
+        processes=options.pod_processes,
+    )
+
+
+def _checked(read: Callable[[object], T]) -> Callable[[str], T]:
+    def checked(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from None
+
+    return checked

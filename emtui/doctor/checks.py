@@ -1,0 +1,83 @@
+"""What a look gives, and looking with a bound."""
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from emtui.doctor.case import Case
+from emtui.errors import EmtuiError
+
+State = Literal["ok", "note", "fail"]
+"""It works; it could be better; it does not work, so that what was asked for cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report. The texts may hold foreign ones: `report` makes them harmless.
+
+    Attributes:
+        section: what it belongs to: `engine`, `workspace`, …
+        name: what was looked at.
+        state: see `State`.
+        found: what was found.
+        todo: what to do about it; empty where there is nothing to do.
+    """
+
+    section: str
+    name: str
+    state: State
+    found: str
+    todo: str = ""
+
+
+Look = Callable[[Case], list[Check]]
+"""Looks at one subject. Blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One look of the examination.
+
+    Attributes:
+        section, name: what it looks at, for the line that says that it failed.
+        look: does it, in a thread of its own.
+        patience_s: for how many seconds it is waited for.
+    """
+
+    section: str
+    name: str
+    look: Look
+    patience_s: float = 5.0
+
+
+def taken(step: Step, case: Case) -> list[Check]:
+    """What a step finds. One that fails in a way that nobody foresaw, or does not end, is a line too.
+
+    Its thread ends with the program: a disk or a keyring that does not answer must not hold it.
+    """
+    answers: queue.SimpleQueue[list[Check] | BaseException] = queue.SimpleQueue()
+
+    def look() -> None:
+        try:
+            answers.put(step.look(case))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it becomes a line
+            answers.put(error)
+
+    threading.Thread(target=look, name=f"doctor {step.name}", daemon=True).start()
+    try:
+        answer = answers.get(timeout=step.patience_s)
+    except queue.Empty:
+        case.is_held_up = True
+        found = f"no end within {step.patience_s:g} s"
+        return [Check(step.section, step.name, "fail", found, "See what holds it: a disk or a service that is away.")]
+    if isinstance(answer, EmtuiError):
+        return [Check(step.section, step.name, "fail", answer.message, answer.remedy)]
+    if isinstance(answer, OSError):
+        found = f"{answer.filename or step.name}: {answer.strerror or answer}"
+        return [Check(step.section, step.name, "fail", found, "See whether the path is right and its disk is well.")]
+    if isinstance(answer, BaseException):
+        found = f"{type(answer).__name__}: {answer}"
+        return [Check(step.section, step.name, "fail", found, "A fault of emtui itself; please report this line.")]
+    return answer
