@@ -276,7 +276,9 @@ class EmtuiApp(OrderedApp[None]):
         from emtui.screens.help import HelpScreen
         from emtui.screens.keys import help_rows
 
-        self.push_screen(HelpScreen(help_rows()))
+        info = self.conductor.info if self.conductor is not None else None
+        told = ((f"The engine {info.engine}", "", note) for note in (*info.warnings, *info.notes)) if info else ()
+        self.push_screen(HelpScreen((*help_rows(), *told)))
 
     async def _show_search(self, conductor: "Conductor") -> None:
         if self._is_absent("grid"):

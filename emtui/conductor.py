@@ -94,6 +94,11 @@ class Conductor:
                 link.remember(self._recalled.pop(number))
                 link.keep_looking(number, command)
 
+    @property
+    def info(self) -> "EndpointInfo | None":
+        """Who answers, None until that is known."""
+        return self._info
+
     async def _show_info(self) -> None:
         """Who answers: told anew when more of it is known."""
         has_em = self.session.profile.em_kind != "absent"
@@ -101,6 +106,8 @@ class Conductor:
         if info != self._info:
             self._info = info
             self._screen.show_endpoint(info, self.session.ends.banners)
+            for warning in info.warnings:
+                self._screen.say(warning, is_failure=True)
 
     def _watch(self, last_run: Entry | None) -> None:
         """Begin to poll the rest."""

@@ -202,7 +202,9 @@ async def _open_local(profile: Profile) -> AsyncIterator[tuple[EM, GridNode, Pat
         notices: tuple[str, ...] = ()
         if profile.is_demo and not profile.is_read_only:
             from emtui.local.demo import seed
+            from emtui.local.demo_files import BASE_IMAGE
 
+            local.needs = (BASE_IMAGE,)
             notices = tuple(await seed(local.em, local.grid))
         yield local.em, local.grid, local.workspace.path, notices
 

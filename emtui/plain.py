@@ -79,13 +79,17 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class EndpointInfo:
-    """Who answers: for the header. `engine` is `docker`, `sandbox`, `simulated`, or empty for a remote."""
+    """Who answers: for the header. `engine` is `docker`, `sandbox`, `simulated`, or empty for a remote.
+
+    `notes` is what is special about it, for whoever asks; `warnings` what the operator has to know unasked.
+    """
 
     label: str
     user: str
     engine: str = ""
     notes: tuple[str, ...] = field(default=())
     details: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ async def _build(em: EM) -> tuple[str, ...]:
     try:
         await em.build_image(f"{IMAGE}/Dockerfile", IMAGE, IMAGE)
     except EmtuiError as error:
-        return (f"the demo's image {IMAGE} was not built: {error.message}",)
+        return (f"the demo's image {IMAGE} was not built: {error.message}. {error.remedy}",)
     return ()
 
 

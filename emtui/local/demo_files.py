@@ -6,6 +6,9 @@ import random
 import struct
 from collections.abc import Mapping
 
+BASE_IMAGE = "alpine:latest"
+"""What its Dockerfiles begin with."""
+
 README = """\
 This is a rehearsal volume. Pods see it as /data. Everything in it may be changed or deleted.
 

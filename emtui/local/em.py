@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emtui.errors import ConfigProblem, Locked
+from emtui.errors import ConfigProblem, EmtuiError, Locked
 from emtui.local.hashes import HashCache
 from emtui.local.listing import Lister
 from emtui.local.stopping import disk_errors, stoppable
@@ -17,6 +17,7 @@ from emtui.local.uplink import Incoming, incoming, receive
 from emtui.local.volume import delete, open_download
 from emtui.local.workspace import Workspace
 from emtui.plain import EndpointInfo, Listing
+from emtui.threads import in_thread
 
 if TYPE_CHECKING:
     from emtui.backend import Download, LogSink, Source
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from emtui.models import Image, PodSpec, PodStatus, UplinkResult
 
 _USER = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+
+# Only the last pod of a user counts; one whose image is nowhere has no reference, and nobody to be found again.
+_UNFINISHED = """
+    SELECT 1 FROM pods
+    WHERE number IN (SELECT max(number) FROM pods GROUP BY username) AND reference IS NOT NULL AND final_state IS NULL
+"""
 
 
 def check_user(user: str) -> None:
@@ -49,17 +56,23 @@ class LocalEM:
     """
 
     def __init__(
-        self, workspace: Workspace, engine: Engine | Callable[[], Awaitable[Engine]], user: str = "client1"
+        self,
+        workspace: Workspace,
+        engine: Engine | Callable[[], Awaitable[Engine]],
+        user: str = "client1",
+        base_images: Sequence[str] = (),
     ) -> None:
         """The workspace stays the caller's; the engine is closed with this.
 
         An engine that takes time to find is given as a function, which is called when it is first needed: the volume
-        can be used before that. What the function raises, each call that needs an engine raises.
+        can be used before that. What the function raises, each call that needs an engine raises. `base_images` are the
+        names of those that are to be on board, none for the usual ones.
         """
         check_user(user)
         self._workspace = workspace
         self._engine = engine
         self._user = user
+        self._base_images = tuple(base_images)
         self._lister = Lister(workspace.volume, HashCache(workspace.store))
         self._parts: _Parts | None = None
         self._finding = asyncio.Lock()
@@ -69,8 +82,18 @@ class LocalEM:
         async with self._finding:
             if self._parts is None:
                 engine = await self._engine() if callable(self._engine) else self._engine
-                self._parts = _Parts.of(engine, self._workspace, self._user)
+                self._parts = _Parts.of(engine, self._workspace, self._user, self._base_images)
             return self._parts
+
+    async def prepare(self) -> None:
+        """Find the pod of the last time again, where there is one that has not ended as far as is known.
+
+        No request has to come for it to start at its time and to end at that. What cannot be done now is told by the
+        next request that needs the engine.
+        """
+        with suppress(EmtuiError, OSError):
+            if await in_thread(self._workspace.store.read, _UNFINISHED):
+                await (await self._with_engine()).engine.prepare()
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -133,7 +156,8 @@ class LocalEM:
 
     async def info(self) -> EndpointInfo:
         engine = (await self._with_engine()).engine
-        return EndpointInfo(label="local", user=self._user, engine=engine.name, notes=tuple(engine.notes))
+        return EndpointInfo(label="local", user=self._user, engine=engine.name, notes=tuple(engine.notes),
+                            warnings=tuple(engine.warnings))  # fmt: skip
 
     async def aclose(self) -> None:
         if self._parts is not None:
@@ -151,9 +175,11 @@ class _Parts:
     pods: Pods
 
     @classmethod
-    def of(cls, engine: Engine, workspace: Workspace, user: str) -> _Parts:
+    def of(cls, engine: Engine, workspace: Workspace, user: str, base_images: Sequence[str]) -> _Parts:
+        from emtui.local.engines.base import DEFAULT_BASE_IMAGES
         from emtui.local.images import Images
         from emtui.local.pods import Pods
 
         images = Images(workspace.volume, workspace.store, engine, user)
-        return cls(engine, images, Pods(workspace.store, engine, images, user))
+        pods = Pods(workspace, engine, images, user, base_images or DEFAULT_BASE_IMAGES)
+        return cls(engine, images, pods)

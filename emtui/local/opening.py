@@ -16,6 +16,10 @@ from emtui.threads import in_thread
 if TYPE_CHECKING:
     from emtui.local.engines.base import Engine
 
+# A pod of the last time is looked for only then: what is wanted at once, the listing or a whole short command, comes
+# first.
+_PODS_AFTER_S = 1.0
+
 
 class LocalEnds:
     """An open workspace with its two ends.
@@ -24,6 +28,7 @@ class LocalEnds:
         workspace: the directory, locked for as long as it is open.
         em, grid: on that workspace.
         engine_name: what runs its images (`docker`, `sandbox`, `simulated`); empty until something has needed it.
+        needs: images (`name:tag`) without which a Docker Engine is taken last; none for any base image.
     """
 
     def __init__(
@@ -31,10 +36,11 @@ class LocalEnds:
     ) -> None:
         self.workspace = workspace
         self.engine_name = ""
+        self.needs: tuple[str, ...] = ()
         self._wanted = engine
         self._base_images = base_images
         self._policy = pods
-        self.em = LocalEM(workspace, self._choose, user)
+        self.em = LocalEM(workspace, self._choose, user, base_images)
         self.grid = LocalGrid(workspace)
 
     async def _choose(self) -> "Engine":
@@ -45,6 +51,7 @@ class LocalEnds:
             self._wanted,
             base_images=self._base_images or choose.DEFAULT_BASE_IMAGES,
             policy=self._policy,
+            needs=self.needs,
         )
         self.engine_name = engine.name
         return engine
@@ -94,7 +101,10 @@ async def open_ends(
     base_images: Sequence[str] = (),
     pods: PodPolicy = PodPolicy(),  # noqa: B008 - it cannot be changed
 ) -> AsyncIterator[LocalEnds]:
-    """The ends of an open workspace, as `open_local` has them. The workspace stays the caller's."""
+    """The ends of an open workspace, as `open_local` has them. The workspace stays the caller's.
+
+    A pod of the last time that has not ended is found again soon, in the background, without any request.
+    """
     async with contextlib.AsyncExitStack() as stack:
         ends = LocalEnds(workspace, user, engine, base_images, pods)
         stack.push_async_callback(ends.em.aclose)
@@ -104,4 +114,15 @@ async def open_ends(
             from emtui.local.grid_registry import read_registry, register
 
             await register(ends.grid, await in_thread(read_registry, registry))
+        stack.push_async_callback(_broken_off, asyncio.create_task(_find_pod_again(ends.em)))
         yield ends
+
+
+async def _find_pod_again(em: LocalEM) -> None:
+    await asyncio.sleep(_PODS_AFTER_S)
+    await em.prepare()
+
+
+async def _broken_off(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait((task,))

@@ -13,8 +13,10 @@ INFO = {"OSType": "linux", "NCPU": 2, "MemoryLimit": True, "DockerRootDir": "/va
 
 
 @contextmanager
-def listening(path: Path, version: dict[str, Any] | None = None, info: dict[str, Any] | None = None) -> Iterator[Path]:
-    """A socket at `path`. Without `version` it takes connections and says nothing."""
+def listening(
+    path: Path, version: dict[str, Any] | None = None, info: dict[str, Any] | None = None, silent: str = "\0"
+) -> Iterator[Path]:
+    """A socket at `path`. Without `version` it takes connections and says nothing; nor to what has `silent` in it."""
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(str(path))
     server.listen(16)
@@ -28,7 +30,7 @@ def listening(path: Path, version: dict[str, Any] | None = None, info: dict[str,
                 return
             taken.append(connection)
             if version is not None:
-                threading.Thread(target=_answer, args=(connection, version, info or INFO), daemon=True).start()
+                threading.Thread(target=_answer, args=(connection, version, info or INFO, silent), daemon=True).start()
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -42,13 +44,16 @@ def listening(path: Path, version: dict[str, Any] | None = None, info: dict[str,
         thread.join(5)
 
 
-def _answer(connection: socket.socket, version: dict[str, Any], info: dict[str, Any]) -> None:
+def _answer(connection: socket.socket, version: dict[str, Any], info: dict[str, Any], silent: str) -> None:
     with connection.makefile("rb") as file:
         while line := file.readline():
             while file.readline().strip():
                 pass
             path = line.split()[1].decode()
-            body = json.dumps(version if path.endswith("/version") else info).encode()
+            if silent in path:
+                continue
+            answer: Any = version if path.endswith("/version") else info
+            body = json.dumps([] if "/json" in path else answer).encode()
             head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
             try:
                 connection.sendall(head.encode() + body)

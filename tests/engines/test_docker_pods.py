@@ -1,6 +1,7 @@
 """What is the docker engine's own: how a pod is confined, who is labelled how, and what is found again."""
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import pytest
 from emtui.local.engines.disk import DiskWatch
 from emtui.local.engines.docker.daemon import Daemon, Found
 from emtui.local.engines.docker.engine import DockerEngine
+from emtui.local.engines.docker.lookup import inspect_image
 from emtui.local.engines.docker.names import LABEL_NODE, LABEL_POD, LABEL_WORKSPACE, names_of
 from emtui.local.engines.docker.problems import daemon_problems
 from emtui.local.engines.docker.supervisor import ORDER
@@ -233,6 +235,78 @@ async def test_a_scheduled_pod_keeps_its_container_and_starts_late_rather_than_t
     assert int((docker.volume / "at").read_text()) >= int(moment.timestamp())
 
 
+async def test_what_a_command_prints_is_not_the_runtimes_word(docker: Bench) -> None:
+    ended = (await docker.run('echo "exec foo: no such file or directory"; exit 1')).terminated
+    assert ended is not None
+    assert (ended.exit_code, ended.message) == (1, "")
+
+
+async def test_a_container_that_was_removed_before_its_time_is_made_anew(docker: Bench) -> None:
+    pod_id = await docker.start("echo ran > /data/out", BASE, scheduled_time=datetime.now(UTC) + timedelta(seconds=4))
+    await docker.until(pod_id, lambda state: state.waiting is not None and state.waiting.reason == "Scheduled")
+    (container,) = await containers(docker)
+    daemon = Daemon(DOCKER_PLACE)
+    with daemon_problems():
+        await daemon.docker.containers.container(container["Id"]).delete()
+    await daemon.aclose()
+    ended = (await docker.until_ended(pod_id)).terminated
+    assert ended is not None
+    assert ended.exit_code == 0
+    assert (docker.volume / "out").read_text() == "ran\n"
+
+
+async def test_what_others_make_of_an_image_of_ours_is_theirs(docker: Bench) -> None:
+    image = await docker.build("FROM busybox\nENV A=1\n")
+    daemon = Daemon(DOCKER_PLACE)
+    name = f"theirs-{names_of(docker.workspace.blobs).workspace_id}"
+    try:
+        with daemon_problems():
+            theirs = await daemon.docker.containers.create({"Image": image.id, "Cmd": ["sleep", "600"]}, name=name)
+            await theirs.start()
+        docker.again()
+        await docker.engine.images()
+        await docker.run("true")
+        await docker.engine.stop("client1-1")
+        with daemon_problems():
+            assert (await theirs.show())["State"]["Running"]
+    finally:
+        with daemon_problems():
+            await daemon.docker.containers.container(name).delete(force=True)
+        await daemon.aclose()
+
+
+async def test_replaced_images_go_once_nothing_needs_them(docker: Bench) -> None:
+    docker.write("a", "1")
+    first = await docker.build("FROM busybox\nCOPY a /\nCMD cat /a > /data/out\n")
+    pod_id = await docker.start(scheduled_time=datetime.now(UTC) + timedelta(seconds=600))
+    await docker.until(pod_id, lambda state: state.waiting is not None and state.waiting.reason == "Scheduled")
+    docker.write("a", "2")
+    await docker.build("FROM busybox\nCOPY a /\n")
+    daemon = Daemon(DOCKER_PLACE)
+    assert await inspect_image(daemon, first.id) is not None
+    await docker.engine.stop(pod_id)
+    assert await inspect_image(daemon, first.id) is None
+    await daemon.aclose()
+
+
+async def test_a_state_is_written_down_on_a_full_disk(tmp_path: Path) -> None:
+    folder = PodFolder(tmp_path)
+    folder.reserve()
+    real, calls = PodFolder._write, []
+
+    def full(self: PodFolder, name: str, value: Any) -> None:
+        calls.append(name)
+        if (self.path / "reserve").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(self, name, value)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PodFolder, "_write", full)
+        folder.write_state({"running": {}}, is_final=True)
+    assert folder.state() == ({"running": {}}, True)
+    assert len(calls) == 2
+
+
 # ----------------------------------------------------------------------------------- a daemon that comes and goes
 
 
@@ -297,6 +371,65 @@ async def test_a_pod_can_be_stopped_while_the_daemon_is_away(workspace: Workspac
         assert "its container is stopped as soon as that is back" in ended.message
         await asyncio.to_thread(daemon.start)
         bench.again()
+        await _stop_all_of(bench, daemon)
+
+
+async def test_a_pod_replaced_while_the_daemon_is_away_is_not_told_as_done(workspace: Workspace) -> None:
+    with own_daemon("--live-restore") as daemon:
+        bench = bench_on(workspace, await asyncio.to_thread(daemon.start))
+        pod_id = await away_and_back(bench, daemon, signal.SIGTERM)
+        await bench.engine.stop(pod_id, 0.5)
+        ended = (await bench.engine.state(pod_id)).terminated
+        assert ended is not None
+        assert (ended.exit_code, ended.reason) == (137, "Error")
+        await asyncio.to_thread(daemon.start)
+        # Its supervisor goes on until the container is gone: nobody has to ask for it.
+        client = Daemon(daemon.place)
+        for _ in range(100):
+            with daemon_problems():
+                if not await client.docker.containers.list(all=True):
+                    break
+            await asyncio.sleep(0.2)
+        else:
+            pytest.fail("the container is still there")
+        await client.aclose()
+
+
+async def test_a_time_that_comes_while_the_daemon_is_away(workspace: Workspace) -> None:
+    with own_daemon() as daemon:
+        bench = bench_on(workspace, await asyncio.to_thread(daemon.start))
+        moment = datetime.now(UTC) + timedelta(seconds=4)
+        pod_id = await bench.start("echo ran > /data/out", BASE, scheduled_time=moment)
+        await bench.until(pod_id, lambda state: state.waiting is not None and state.waiting.reason == "Scheduled")
+        await asyncio.to_thread(daemon.end)
+        await asyncio.sleep(5)
+        assert (await bench.engine.state(pod_id)).waiting is not None
+        await asyncio.to_thread(daemon.start)
+        ended = (await bench.until_ended(pod_id)).terminated
+        assert ended is not None
+        assert (ended.exit_code, ended.reason) == (0, "Completed")
+        await _stop_all_of(bench, daemon)
+
+
+async def test_a_daemon_that_hangs_is_told_within_seconds(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_daemon() as daemon:
+        bench = bench_on(workspace, await asyncio.to_thread(daemon.start))
+        pod_id = await bench.start(HEEDS, BASE, max_duration_s=3)
+        await bench.until_running(pod_id)
+        daemon.send(signal.SIGSTOP)
+        try:
+            state = await bench.until(
+                pod_id, lambda state: state.running is not None and "has been away since" in state.running.message
+            )
+            assert state.running is not None
+            assert "does not answer in time" in state.running.message
+        finally:
+            daemon.send(signal.SIGCONT)
+        ended = (await bench.until_ended(pod_id)).terminated
+        assert ended is not None
+        assert ended.reason == "DeadlineExceeded"
         await _stop_all_of(bench, daemon)
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ import pytest
 from emtui.errors import ConfigProblem
 from emtui.local.engines.choice import remembered_engine
 from emtui.local.engines.choose import choose_engine
-from emtui.local.engines.docker import daemon
+from emtui.local.engines.docker import daemon, probe
 from emtui.local.engines.docker.places import Place, places
 from emtui.local.engines.docker.probe import probe_places
+from emtui.local.stopping import Stop, StopRequested
 from emtui.local.workspace import Workspace
 from tests.engines.docker_here import DOCKER_PLACE, need_docker
 from tests.engines.fake_engine import INFO, VERSION, listening
@@ -34,7 +36,7 @@ def place(path: Path) -> Place:
 
 def test_one_that_works(workspace: Workspace) -> None:
     need_docker()
-    found = probe_places([DOCKER_PLACE], workspace, ("busybox",))
+    found = probe_places([DOCKER_PLACE], workspace, ("busybox",), Stop())
     assert (found.reason, found.reservation) == ("", "")
     assert "API 1." in found.detail
     assert list((workspace.path / "staging").iterdir()) == []
@@ -42,14 +44,14 @@ def test_one_that_works(workspace: Workspace) -> None:
 
 def test_one_without_a_base_image(workspace: Workspace) -> None:
     need_docker()
-    found = probe_places([DOCKER_PLACE], workspace, ("nowhere",))
+    found = probe_places([DOCKER_PLACE], workspace, ("nowhere",), Stop())
     assert found.reservation == "none of the base images is on board (nowhere)"
     assert found.remedy == "Put one on board: docker pull nowhere."
 
 
 def test_the_next_place_is_tried(workspace: Workspace, tmp_path: Path) -> None:
     need_docker()
-    found = probe_places([place(tmp_path / "none"), DOCKER_PLACE], workspace, ("busybox",))
+    found = probe_places([place(tmp_path / "none"), DOCKER_PLACE], workspace, ("busybox",), Stop())
     assert found.reason == ""
 
 
@@ -57,16 +59,38 @@ def test_nobody_behind_the_socket(workspace: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as unused:
         unused.bind(str(path))
-    found = probe_places([place(path)], workspace, ())
-    assert found.reason == f"{path}: nothing answers behind its socket (connection refused)"
+    found = probe_places([place(path)], workspace, (), Stop())
+    assert found.reason == f"{path}: nothing answers there (connection refused)"
     assert found.remedy == "Start the Docker Engine (systemctl start docker)."
 
 
 def test_one_that_is_silent(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon, "_CONNECT_S", 0.3)
     with listening(tmp_path / "s") as path:
-        found = probe_places([place(path)], workspace, ())
+        found = probe_places([place(path)], workspace, (), Stop())
     assert "does not answer in time" in found.reason
+
+
+def test_one_that_answers_and_does_nothing(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_PROBE_S", 1.0)
+    with listening(tmp_path / "s", VERSION, INFO, silent="/images/create") as path:
+        found = probe_places([place(path)], workspace, (), Stop())
+        assert found.reason == f"{path}: it answers, but does nothing in time"
+        assert found.remedy.startswith("Restart the Docker Engine")
+        monkeypatch.setattr(probe, "_PROBE_S", 60.0)
+        stop = Stop()
+        threading.Timer(0.5, stop.set).start()
+        with pytest.raises(StopRequested):
+            probe_places([place(path)], workspace, (), stop)
+
+
+def test_no_password_is_told(workspace: Workspace) -> None:
+    for host in ("tcp://user:sesame@nohost.invalid:1", "tcp://sesame@127.0.0.1:1"):
+        found = probe_places([Place(host, "DOCKER_HOST")], workspace, (), Stop())
+        assert found.reason.startswith("DOCKER_HOST: ")
+        assert "sesame" not in found.reason + found.remedy
 
 
 @pytest.mark.parametrize(
@@ -86,14 +110,14 @@ def test_one_that_cannot_be_used(
     workspace: Workspace, tmp_path: Path, version: dict[str, object], info: dict[str, object], said: str
 ) -> None:
     with listening(tmp_path / "s", VERSION | version, INFO | info) as path:
-        found = probe_places([place(path)], workspace, ())
+        found = probe_places([place(path)], workspace, (), Stop())
     assert said in found.reason
     assert found.remedy
 
 
 def test_what_answers_is_no_docker_engine(workspace: Workspace, tmp_path: Path) -> None:
     with listening(tmp_path / "s", {"x": 1}, {"y": 2}) as path:
-        found = probe_places([place(path)], workspace, ())
+        found = probe_places([place(path)], workspace, (), Stop())
     assert found.reason
 
 
@@ -104,11 +128,12 @@ import sys
 from pathlib import Path
 from emtui.local.engines.docker.places import Place
 from emtui.local.engines.docker.probe import probe_places
+from emtui.local.stopping import Stop
 from emtui.local.workspace import Workspace
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
-found = probe_places([Place(sys.argv[1], sys.argv[1])], Workspace(Path(sys.argv[2])), ())
+found = probe_places([Place(sys.argv[1], sys.argv[1])], Workspace(Path(sys.argv[2])), (), Stop())
 print(found.reason); print(found.remedy)
 """
 
@@ -130,8 +155,9 @@ import sys
 from pathlib import Path
 from emtui.local.engines.docker.places import Place
 from emtui.local.engines.docker.probe import probe_places
+from emtui.local.stopping import Stop
 from emtui.local.workspace import Workspace
-print(probe_places([Place(sys.argv[1], "it")], Workspace(Path("/mnt/ws")), ("busybox",)).reason)
+print(probe_places([Place(sys.argv[1], "it")], Workspace(Path("/mnt/ws")), ("busybox",), Stop()).reason)
 """
 
 
@@ -174,7 +200,7 @@ async def test_the_engine_of_before_is_kept(workspace: Workspace, monkeypatch: p
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")
     second = await choose_engine(workspace, base_images=("busybox",))
     assert second.name == "sandbox"
-    assert second.notes[0].startswith("docker, which this workspace had before, does not work now: DOCKER_HOST: ")
+    assert second.warnings[0].startswith("docker, which this workspace had before, does not work now: DOCKER_HOST: ")
     assert remembered_engine(workspace.path) == "docker"
     await second.aclose()
 

@@ -23,7 +23,7 @@ from emtui.local.em import LocalEM
 from emtui.local.workspace import Workspace
 
 class Engine:
-    name, notes = "none", ()
+    name, notes, warnings = "none", (), ()
 
 class Source:
     def __init__(self, name, size):

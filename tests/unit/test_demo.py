@@ -26,6 +26,7 @@ class Builder:
 
     name = "builder"
     notes: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
     def __init__(self) -> None:
         self.built: list[Image] = []
@@ -161,7 +162,7 @@ async def test_after_a_kill_in_the_middle_what_is_missing_is_added(
 async def test_it_opens_where_nothing_can_be_built(bench: Bench) -> None:
     bench.engine.can_build = False
     (problem,) = await demo.seed(bench.em, bench.grid)
-    assert problem == "the demo's image echo-test was not built: Docker build failed"
+    assert problem.startswith("the demo's image echo-test was not built: Docker build failed. Read the log")
     assert await bench.names() == ALL_FILES
     assert len(await bench.grid.models()) == 3
     assert await demo.seed(bench.em, bench.grid) == ()

@@ -78,6 +78,16 @@ class Engine(Protocol):
     notes: Sequence[str]
     """What is special about it, for the operator: which isolation, which limits cannot be set here."""
 
+    warnings: Sequence[str]
+    """What the operator has to know unasked: that it is not the engine of before, what it cannot do as asked."""
+
+    async def prepare(self) -> None:
+        """Find what was left by the last time again: its pods, and what was half made. Nothing is asked for.
+
+        It is done once; every other call that needs it does it where nobody has before.
+        """
+        ...
+
     async def build(self, request: BuildRequest, log: LogSink) -> Image:
         """Build an image; an older one of the same reference is replaced when it is done, not before.
 

@@ -49,7 +49,7 @@ def _sandbox(isolation: str, remedy: str) -> Candidate:
     )
 
 
-def _probe_docker(workspace: Workspace, _stop: Stop, base_images: Sequence[str]) -> Probe:
+def _probe_docker(workspace: Workspace, stop: Stop, base_images: Sequence[str]) -> Probe:
     """Find a Docker Engine. Its library is loaded only where there is one to be tried."""
     from emtui.local.engines.docker.places import places, usual_sockets
 
@@ -59,7 +59,7 @@ def _probe_docker(workspace: Workspace, _stop: Stop, base_images: Sequence[str])
         return Probe(f"no Docker Engine was found: DOCKER_HOST is not set, and there is no socket ({sockets})")
     from emtui.local.engines.docker.probe import probe_places
 
-    return probe_places(found, workspace, base_images)
+    return probe_places(found, workspace, base_images, stop)
 
 
 def _make_docker(workspace: Workspace, found: Any, base_images: Sequence[str], policy: PodPolicy) -> Engine:
@@ -139,12 +139,14 @@ async def choose_engine(
     base_images: Sequence[str] = DEFAULT_BASE_IMAGES,
     policy: PodPolicy = PodPolicy(),  # noqa: B008 - it cannot be changed
     *,
+    needs: Sequence[str] = (),
     findings: Findings | None = None,
     candidates: Sequence[Candidate] = CANDIDATES,
 ) -> Engine:
     """The engine called `name` (`docker`, `sandbox`, `sandbox(unshare)`, `simulated`), or the best that works.
 
-    What the probes found is added to `findings`.
+    An engine that has none of `needs` (of the base images, where there are none) on board comes last. What the probes
+    found is added to `findings`.
 
     Raises:
         ConfigProblem: no engine is called so, or it does not work here, with the reason and the remedy.
@@ -156,7 +158,7 @@ async def choose_engine(
         raise ConfigProblem(f"--engine: no engine is called {name}", remedy=f"Choose one of {known}.")
     tried: dict[Finding, tuple[Candidate, Probe]] = {}
     for candidate in wanted:
-        finding, probe = await _try(candidate, workspace, base_images)
+        finding, probe = await _try(candidate, workspace, needs or base_images)
         if candidate.family == remembered:
             finding = replace(finding, reservation="")  # it has been taken in spite of it
         tried[finding] = (candidate, probe)
@@ -170,14 +172,16 @@ async def choose_engine(
         raise ConfigProblem(f"--engine {name} does not work here: {reasons}", remedy=next(iter(tried)).remedy)
     candidate, probe = tried[taken]
     engine = candidate.make(workspace, probe.found, base_images, policy)
-    if name is None and not remembered and not taken.reservation:
+    if not remembered and (not taken.reservation or (name is not None and candidate.family != "simulated")):
         await in_thread(remember_engine, workspace.path, candidate.family)
     missing = next((finding for finding in tried if tried[finding][0].family == remembered != candidate.family), None)
     if missing is not None:
         told = (
             f"{remembered}, which this workspace had before, does not work now: {missing.reason or missing.reservation}"
         )
-        engine.notes = (told, *engine.notes)
+        engine.warnings = (told, *engine.warnings)
+    if taken.reservation and candidate.family != "simulated":
+        engine.warnings = (*engine.warnings, f"{taken.reservation}. {taken.remedy}".strip())
     return engine
 
 

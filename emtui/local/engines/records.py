@@ -5,6 +5,7 @@ blobs/pods/<pod id>/
     state.json    `{"state": <ContainerState as on the wire>, "is_final": bool}`; replaced whole at each change
     lock          held (flock) by the supervisor as long as it lives; its process number is in it
     stop          `{"grace_s": …}`, written before the supervisor is told to stop
+    reserve       some room on the disk for the last state; gone when that is written
     root/, shm/   the pod's own files; gone when it has ended
 
 A lock dies with its holder, so that no number that was given to another process can be taken for a living pod. This
@@ -12,6 +13,7 @@ module uses the standard library only.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -25,6 +27,9 @@ from typing import Any
 
 MISSED_AFTER_S = 60.0
 """A scheduled time that passed longer ago is not made up for."""
+
+_RESERVE = "reserve"
+_RESERVE_BYTES = 64 << 10
 
 State = dict[str, Any]
 """A Kubernetes `ContainerState` as it is on the wire (EM API §9)."""
@@ -76,8 +81,22 @@ class PodFolder:
 
     # ------------------------------------------------------------------------------------------------ files
 
+    def reserve(self) -> None:
+        """Take some room on the disk, so that how a pod ended can be written down also when that has filled it."""
+        with (self.path / _RESERVE).open("wb") as file:
+            file.write(bytes(_RESERVE_BYTES))
+
     def write(self, name: str, value: Any) -> None:
-        """Replace a JSON file whole: temporary name, sync, rename, sync of the folder."""
+        """Replace a JSON file whole: temporary name, sync, rename, sync of the folder. Raises OSError."""
+        try:
+            self._write(name, value)
+        except OSError as error:
+            if error.errno != errno.ENOSPC or not (self.path / _RESERVE).exists():
+                raise
+            (self.path / _RESERVE).unlink()
+            self._write(name, value)
+
+    def _write(self, name: str, value: Any) -> None:
         temporary = self.path / f".{name}.new"
         with temporary.open("w", encoding="ascii") as file:
             json.dump(value, file)
@@ -106,6 +125,8 @@ class PodFolder:
 
     def write_state(self, state: State, *, is_final: bool = False) -> None:
         self.write("state.json", {"state": state, "is_final": is_final})
+        if is_final:
+            (self.path / _RESERVE).unlink(missing_ok=True)
 
     def state(self) -> tuple[State, bool]:
         """The last state and whether it is final; `({}, False)` where none was written."""
@@ -213,8 +234,8 @@ def missed(record: PodRecord) -> State:
 
 def overdue(max_duration_s: float) -> str:
     """What is said of a pod that was stopped at its `max_duration`."""
-    after = f"{max_duration_s / 60:g} minutes" if max_duration_s >= 60 else f"{max_duration_s:g} seconds"
-    return f"it was stopped after its {after}"
+    number, unit = (max_duration_s / 60, "minute") if max_duration_s >= 60 else (max_duration_s, "second")
+    return f"it was stopped after its {number:g} {unit}{'' if number == 1 else 's'}"
 
 
 def joined(*messages: str) -> str:

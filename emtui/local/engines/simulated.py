@@ -40,6 +40,8 @@ class SimulatedEngine:
     notes: Sequence[str] = (SIMULATED, "a build only checks its Dockerfile and that what it copies is there",
                             "a pod completes by itself after some seconds and writes no file")  # fmt: skip
 
+    warnings: Sequence[str] = ()
+
     def __init__(self, workspace: Workspace, base_images: Sequence[str] = DEFAULT_BASE_IMAGES) -> None:
         self._workspace = workspace
         self._base_images = tuple(base_images)
@@ -47,7 +49,7 @@ class SimulatedEngine:
         self._prepared: asyncio.Task[None] | None = None
 
     async def prepare(self) -> None:
-        """Remove what another engine left half made. Done once, by the first build."""
+        """Remove what another engine left half made. Done once, by the first call."""
         if self._prepared is None:
             self._prepared = asyncio.ensure_future(in_thread(self._images.sweep))
         await asyncio.shield(self._prepared)
@@ -119,22 +121,28 @@ class SimulatedEngine:
         record = folder.record()
         if record is None or record.engine != self.name:
             return terminated(137, "ContainerStatusUnknown", "nothing is known of this pod", SIMULATED)
-        stopped = folder.read("stop")
-        return simulated_state(record, time.time(), stopped["at"] if isinstance(stopped, dict) else None)
+        return simulated_pod_state(folder, record)
 
     async def stop(self, pod_id: str, grace_s: float = DEFAULT_GRACE_S) -> None:
         del grace_s  # nothing needs time to end
         check_pod_id(pod_id)
-        await in_thread(self._stop, pod_id)
-
-    def _stop(self, pod_id: str) -> None:
-        folder = self._pod(pod_id)
-        if folder.record() is not None and folder.read("stop") is None:
-            folder.write("stop", {"at": time.time()})
+        await in_thread(stop_simulated_pod, self._pod(pod_id), time.time())
 
     async def aclose(self) -> None:
         if self._prepared is not None:
             await asyncio.gather(self._prepared, return_exceptions=True)
+
+
+def simulated_pod_state(folder: PodFolder, record: PodRecord) -> State:
+    """How the simulated pod of this folder is now. Blocks."""
+    stopped = folder.read("stop")
+    return simulated_state(record, time.time(), stopped["at"] if isinstance(stopped, dict) else None)
+
+
+def stop_simulated_pod(folder: PodFolder, now: float) -> None:
+    """Stop the simulated pod of this folder, where there is one. Blocks. Raises OSError."""
+    if folder.record() is not None and folder.read("stop") is None:
+        folder.write("stop", {"at": now})
 
 
 def simulated_state(record: PodRecord, now: float, stopped_at: float | None = None) -> State:  # noqa: PLR0911 - a state each

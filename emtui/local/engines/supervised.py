@@ -70,6 +70,7 @@ class SupervisedPods:
             pod.write_state(waiting("ContainerCreating", record.message))
             for name, value in (extra or {}).items():
                 pod.write(name, value)
+            pod.reserve()
             pod.write_record(record)
             self._supervise(pod, lock, image_lock)
         finally:
@@ -99,6 +100,8 @@ class SupervisedPods:
             return state
         try:
             return self._settle(pod, lock)
+        except OSError:
+            return state  # a full disk: it is settled as soon as something can be written again
         finally:
             os.close(lock)
 
@@ -144,11 +147,12 @@ class SupervisedPods:
         if pod.is_alive():
             pod.write("stop", {"grace_s": grace_s})
             deadline = time.monotonic() + grace_s + _CLEAN_UP_S
-            while pod.is_alive() and time.monotonic() < deadline:
+            # One that has written the last state may go on for a while, to remove what it could not yet.
+            while pod.is_alive() and not pod.state()[1] and time.monotonic() < deadline:
                 # Again and again: a supervisor that has just been started does not listen yet.
                 pod.signal_supervisor(signal.SIGTERM)
-                pod.wait_until_gone(1.0)
-            if pod.is_alive():
+                self._wait_for_last(pod, 1.0)
+            if pod.is_alive() and not pod.state()[1]:
                 pod.signal_supervisor(signal.SIGKILL)
                 pod.wait_until_gone(_CLEAN_UP_S)
         state, is_final = pod.state()
@@ -159,6 +163,13 @@ class SupervisedPods:
                 final["terminated"]["startedAt"] = started
             pod.write_state(final, is_final=True)
         self._clear(pod)
+
+    @staticmethod
+    def _wait_for_last(pod: PodFolder, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not pod.state()[1] and time.monotonic() < deadline:
+            if pod.wait_until_gone(0.05):
+                return
 
     @staticmethod
     def _clear(pod: PodFolder) -> None:

@@ -18,6 +18,7 @@ class FakeEngine:
 
     name = "fake"
     notes: Sequence[str] = ("nothing is executed",)
+    warnings: Sequence[str] = ()
 
     def __init__(self) -> None:
         self.made: dict[str, Image] = {}
@@ -28,7 +29,11 @@ class FakeEngine:
         self.start_error: Exception | None = None
         self.gate: asyncio.Event | None = None
         self.is_waiting = asyncio.Event()
+        self.prepared = 0
         self.is_closed = False
+
+    async def prepare(self) -> None:
+        self.prepared += 1
 
     async def _pass_gate(self) -> None:
         if self.gate is not None:

@@ -83,7 +83,7 @@ def _host_config(facts: Facts, volume: str, policy: PodPolicy, limits: Limits) -
         "AutoRemove": False,
     }
     if policy.has_read_only_root:
-        made["Tmpfs"] = {"/tmp": f"rw,nosuid,nodev,size={_TMP_BYTES}"}  # noqa: S108 - a path inside the container
+        made["Tmpfs"] = {"/tmp": f"rw,exec,nosuid,nodev,size={_TMP_BYTES}"}  # noqa: S108 - a path inside the container
     return made | _limits(facts, policy, limits)
 
 

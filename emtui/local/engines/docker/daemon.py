@@ -6,25 +6,29 @@ connection for the end of the answer.
 """
 
 import asyncio
+import contextlib
 import json
 import platform
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from aiodocker import Docker
+from aiodocker import Docker, DockerError
 
 from emtui.local.engines.docker.places import Place
-from emtui.local.engines.docker.problems import DaemonProblem, daemon_problems
+from emtui.local.engines.docker.problems import ADDRESS, DaemonProblem, daemon_problems
 from emtui.local.engines.loading import architecture_name
+
+SAME_MACHINE = "Run emtui and the Docker Engine on one machine, with the workspace under the same path in both."
 
 OLDEST_API = (1, 41)
 """Docker 20.10 and Podman 3: older ones lack BuildKit over the API, and are kept by nobody."""
 
 # A daemon that is there answers in milliseconds; one that writes gigabytes to a slow disk may take its time.
 _CONNECT_S = 5.0
-_ANSWER_S = 120.0
+_ANSWER_S = 60.0
+_SCHEMES = ("unix", "tcp", "http", "https", "npipe")
 _MAX_LINE_BYTES = 8 << 20
 
 
@@ -96,18 +100,17 @@ class Daemon:
         """aiodocker's client; its calls go inside of `daemon_problems()`. Made on the running loop."""
         if self._docker is None:
             timeout = aiohttp.ClientTimeout(total=_ANSWER_S, sock_connect=_CONNECT_S)
-            try:
+            place = self.place
+            if place.scheme == "ssh":
+                raise DaemonProblem("over ssh it is on another machine, which has other files", remedy=SAME_MACHINE)
+            if not place.context and place.scheme not in _SCHEMES:
+                raise DaemonProblem("this is not an address", remedy=ADDRESS)
+            with daemon_problems(), _context_problems():
                 self._docker = (
-                    Docker(context=self.place.context, timeout=timeout)
-                    if self.place.context
-                    else Docker(url=self.place.url, timeout=timeout)
+                    Docker(context=place.context, timeout=timeout)
+                    if place.context
+                    else Docker(url=place.url, timeout=timeout)
                 )
-            except (ValueError, OSError, ImportError, LookupError, AssertionError) as error:
-                raise DaemonProblem(f"{self.place.origin}: {error or type(error).__name__}") from error
-            except Exception as error:  # aiodocker's own, for a context that is broken
-                if not type(error).__module__.startswith("aiodocker"):
-                    raise
-                raise DaemonProblem(f"{self.place.origin}: {error}") from error
         return self._docker
 
     async def facts(self) -> Facts:
@@ -154,6 +157,18 @@ class Daemon:
         if self._docker is not None:
             docker, self._docker = self._docker, None
             await docker.close()
+
+
+@contextlib.contextmanager
+def _context_problems() -> Iterator[None]:
+    """A context of Docker's that is missing or broken: aiodocker's exceptions for that have no common base."""
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith("aiodocker") or isinstance(error, DockerError):
+            raise
+        remedy = "docker context ls shows which there are; DOCKER_CONTEXT names another one."
+        raise DaemonProblem(f"{error}", remedy=remedy) from error
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:

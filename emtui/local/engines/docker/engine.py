@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import stat
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -24,9 +25,10 @@ from emtui.local.engines.docker.build import build_image
 from emtui.local.engines.docker.container import container_name, container_of, notes_of, pod_of
 from emtui.local.engines.docker.containers import Containers, remove_nameless
 from emtui.local.engines.docker.daemon import Daemon, Found
+from emtui.local.engines.docker.leftovers import LeftoverFile
 from emtui.local.engines.docker.load import load_image, remove_unfinished
 from emtui.local.engines.docker.lookup import resolve
-from emtui.local.engines.docker.names import LABEL_WORKSPACE, Names, names_of
+from emtui.local.engines.docker.names import LABEL_BUILD, LABEL_POD, LABEL_WORKSPACE, Names, names_of
 from emtui.local.engines.docker.problems import DaemonProblem, daemon_problems
 from emtui.local.engines.docker.supervisor import ORDER
 from emtui.local.engines.records import wire_time
@@ -78,9 +80,11 @@ class DockerEngine(WithPods):
             # Whatever has become of the container meanwhile, a supervisor finds out and tells it.
             can_go_on=lambda _record, _state: True,
         )
+        self._leftovers = LeftoverFile(workspace.blobs)
         self._known_names: Names | None = None
         self._recovery: asyncio.Task[None] | None = None
         self.notes: Sequence[str] = notes_of(found.facts, policy, self._limits)
+        self.warnings: Sequence[str] = ()
 
     async def _names(self) -> Names:
         if self._known_names is None:
@@ -102,34 +106,52 @@ class DockerEngine(WithPods):
             self._recovery = None  # it is away: the next call tries again
 
     async def _sweep(self) -> None:
-        """Remove the containers of pods that have ended, and the images that have lost their names."""
+        """Remove the containers of pods that have ended, and of our images those that have lost their names."""
         names = await self._names()
         unfinished = await in_thread(self._pods.unfinished)
-        ours = {"label": [f"{LABEL_WORKSPACE}={names.workspace_id}"]}
+        ours = {"label": [f"{LABEL_WORKSPACE}={names.workspace_id}", LABEL_POD]}
         with daemon_problems():
-            for container in await self._daemon.docker.containers.list(all=True, filters=json.dumps(ours)):
-                if pod_of(container._container) not in unfinished:
-                    await Containers(self._daemon, container.id).remove(str(container["ImageID"]))
-            nameless = await self._daemon.docker.images.list(filters={**ours, "dangling": ["true"]})
-        for image in nameless:
-            await remove_nameless(self._daemon, image["Id"])
+            listed = await self._daemon.docker.containers.list(all=True, filters=json.dumps(ours))
+        for container in listed:
+            pod_id = pod_of(container._container)
+            # A container that somebody has made of an image of ours bears its labels, but not this name.
+            is_ours = f"/{container_name(names, pod_id)}" in (container["Names"] or ())
+            if is_ours and pod_id not in unfinished:
+                await Containers(self._daemon, container.id).remove(str(container["ImageID"]))
+        await self._sweep_images()
+
+    async def _sweep_images(self) -> None:
+        leftovers = await in_thread(self._leftovers.read)
+        for image in leftovers.images:
+            if await remove_nameless(self._daemon, image):
+                await in_thread(partial(self._leftovers.drop, image=image))
+        for build in leftovers.builds:
+            marked = {"label": [f"{LABEL_BUILD}={build}"], "dangling": ["true"]}
+            with daemon_problems():
+                nameless = await self._daemon.docker.images.list(filters=marked)
+            for image in nameless:
+                await remove_nameless(self._daemon, image["Id"])
+            await in_thread(partial(self._leftovers.drop, build=build))
 
     # ---------------------------------------------------------------------------------------------- images
 
     async def build(self, request: BuildRequest, log: LogSink) -> Image:
         await self.prepare()
         names = await self._names()
+        number = secrets.token_hex(8)
+        await in_thread(partial(self._leftovers.add, build=number))
         try:
             older = await self._id_of(names, request.reference)
             image = await build_image(
                 self._daemon,
-                names,
+                replace(names, build=number),
                 request,
                 log,
                 base_images=self._base_images,
                 with_network=self._policy.with_network,
                 name_it=partial(self._tag, names, request.reference),
             )
+            await in_thread(partial(self._leftovers.drop, build=number))
             return await self._replaced(names, request.reference, older, image)
         except DaemonProblem as problem:
             raise problem.for_operator("build") from problem
@@ -139,7 +161,7 @@ class DockerEngine(WithPods):
         names = await self._names()
         try:
             older = await self._id_of(names, request.reference)
-            image = await load_image(self._daemon, names, request, log)
+            image = await load_image(self._daemon, names, request, log, base_images=self._base_images)
             return await self._replaced(names, request.reference, older, image)
         except DaemonProblem as problem:
             raise problem.for_operator("load") from problem
@@ -168,8 +190,11 @@ class DockerEngine(WithPods):
     async def _replaced(self, names: Names, reference: str, older: str, image: str) -> Image:
         """The new image, once the one that it replaced is removed, unless a pod or a name still needs that."""
         if older and older != image:
-            await remove_nameless(self._daemon, older)
-        found = next((item for item in await self._listed(names) if item.reference == reference), None)
+            await in_thread(partial(self._leftovers.add, image=older))
+            await self._sweep_images()
+        # An engine has no capitals in the name of a registry.
+        shown = names.here(names.there(reference) or "")
+        found = next((item for item in await self._listed(names) if item.reference == shown), None)
         if found is None:
             raise LocalProblem(f"{reference}: somebody has removed it from the Docker Engine", remedy="Make it again.")
         return found

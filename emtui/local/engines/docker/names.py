@@ -17,6 +17,8 @@ LABEL_POD = "space.dphi.emtui.pod"
 LABEL_NODE = "space.dphi.emtui.node"
 LABEL_NAME = "space.dphi.emtui.name"
 LABEL_PROBE = "space.dphi.emtui.probe"
+LABEL_BUILD = "space.dphi.emtui.build"
+"""A build's number. Labels are inherited by what others make of an image, so no label says that something is ours."""
 
 MAX_REPOSITORY = 255
 """The longest name of a repository that a Docker Engine takes."""
@@ -26,9 +28,10 @@ _ID = re.compile(r"[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of one workspace. `workspace_id` is 12 hexadecimal digits."""
+    """The names of one workspace. `workspace_id` is 12 hexadecimal digits; `build` is the number of one build."""
 
     workspace_id: str
+    build: str = ""
 
     def there(self, reference: str) -> str | None:
         """The name that the engine knows an image of ours by; None where it would be too long.
@@ -72,7 +75,7 @@ class Names:
     @property
     def labels(self) -> dict[str, str]:
         """What everything of ours bears."""
-        return {LABEL_WORKSPACE: self.workspace_id}
+        return {LABEL_WORKSPACE: self.workspace_id, **({LABEL_BUILD: self.build} if self.build else {})}
 
 
 def names_of(blobs: Path) -> Names:

@@ -15,7 +15,7 @@ class Place:
     """One place to look at.
 
     Attributes:
-        url: `unix:///…`, `tcp://…`, `ssh://…`; empty for a context of Docker's, which names its own.
+        url: `unix:///…`, `tcp://…`; empty for a context of Docker's, which names its own.
         context: that context's name, empty for none.
         origin: who named it, for people: `DOCKER_HOST`, `the Docker context desktop`, or the socket's path.
     """
@@ -23,6 +23,11 @@ class Place:
     url: str
     origin: str
     context: str = ""
+
+    @property
+    def scheme(self) -> str:
+        """`unix`, `tcp`, …; empty for a context, and for what has none."""
+        return self.url.partition("://")[0] if "://" in self.url else ""
 
     @property
     def socket(self) -> Path | None:

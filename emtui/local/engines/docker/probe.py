@@ -5,35 +5,60 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 from emtui.local.engines.choice import Probe
 from emtui.local.engines.docker.container import VOLUME
-from emtui.local.engines.docker.containers import Containers
-from emtui.local.engines.docker.daemon import OLDEST_API, Daemon, Facts, Found
+from emtui.local.engines.docker.containers import Containers, remove_nameless
+from emtui.local.engines.docker.daemon import OLDEST_API, SAME_MACHINE, Daemon, Facts, Found
 from emtui.local.engines.docker.names import LABEL_PROBE
 from emtui.local.engines.docker.places import Place
-from emtui.local.engines.docker.problems import DaemonProblem, daemon_problems
+from emtui.local.engines.docker.problems import RESTART, DaemonProblem, daemon_problems
 from emtui.local.engines.references import on_board
+from emtui.local.stopping import Stop
 from emtui.local.workspace import Workspace
 
 # Two blocks of zeros are the end of a tar, and so an empty one.
 _EMPTY_TAR = bytes(1024)
-_DENIED = "permission denied"
+_PROBE_S = 12.0
+_LOOK_S = 0.1
+_TIDY_S = 2.0
 # A probe takes tenths of a second; one of this age was killed.
 _OLD_S = 300.0
 
 
-def probe_places(found: Sequence[Place], workspace: Workspace, base_images: Sequence[str]) -> Probe:
-    """The first of these places that works, or why none does. Blocks: for a thread."""
+def probe_places(found: Sequence[Place], workspace: Workspace, base_images: Sequence[str], stop: Stop) -> Probe:
+    """The first of these places that works, or why none does. Blocks: for a thread.
+
+    `base_images` may have tags: then these very ones are looked for.
+
+    Raises:
+        StopRequested: nobody waits for it any more.
+    """
     failed: list[tuple[str, str]] = []
     for place in found:
-        probe = asyncio.run(_probe(place, workspace, base_images))
+        probe = asyncio.run(_bounded(_probe(place, workspace, base_images), place, stop))
         if not probe.reason:
             return probe
         failed.append((probe.reason, probe.remedy))
     return Probe("; ".join(reason for reason, _ in failed), remedy=next((remedy for _, remedy in failed if remedy), ""))
+
+
+async def _bounded(work: Coroutine[Any, Any, Probe], place: Place, stop: Stop) -> Probe:
+    """A probe that ends in time, whatever the engine does."""
+    task = asyncio.ensure_future(work)
+    until = time.monotonic() + _PROBE_S
+    try:
+        while not task.done():
+            stop.check()
+            if time.monotonic() > until:
+                return Probe(f"{place.origin}: it answers, but does nothing in time", remedy=RESTART)
+            await asyncio.wait((task,), timeout=_LOOK_S)
+        return task.result()
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
 
 
 async def _probe(place: Place, workspace: Workspace, base_images: Sequence[str]) -> Probe:
@@ -46,7 +71,7 @@ async def _probe(place: Place, workspace: Workspace, base_images: Sequence[str])
         await _check_files(daemon, workspace)
         bare = await _nothing_on_board(daemon, base_images)
     except DaemonProblem as problem:
-        return Probe(f"{place.origin}: {problem.message}", remedy=_remedy(place, problem))
+        return Probe(f"{place.origin}: {problem.message}", remedy=problem.remedy)
     finally:
         await daemon.aclose()
     return Probe(
@@ -61,8 +86,8 @@ async def _nothing_on_board(daemon: Daemon, base_images: Sequence[str]) -> str:
     """That no base image is on board, so that hardly any build could succeed; empty where there is one."""
     with daemon_problems():
         images = await daemon.docker.images.list()
-    tags = (str(tag) for image in images for tag in image.get("RepoTags") or ())
-    if any(on_board(tag.removeprefix("localhost/"), base_images) is not None for tag in tags):
+    tags = {str(tag).removeprefix("localhost/") for image in images for tag in image.get("RepoTags") or ()}
+    if any(base in tags if ":" in base else any(on_board(tag, (base,)) for tag in tags) for base in base_images):
         return ""
     return f"none of the base images is on board ({', '.join(base_images)})"
 
@@ -78,15 +103,6 @@ def _refused(facts: Facts) -> tuple[str, str] | None:
             "Update it: Docker 20.10 or Podman 3 is the oldest that works.",
         )
     return None
-
-
-def _remedy(place: Place, problem: DaemonProblem) -> str:
-    if _DENIED in problem.message:
-        return "Add yourself to the socket's group (usermod -aG docker USER) and sign in anew, or use rootless Docker."
-    if problem.is_gone:
-        named = " or unset DOCKER_HOST" if place.origin == "DOCKER_HOST" else ""
-        return f"Start the Docker Engine (systemctl start docker){named}."
-    return ""
 
 
 async def _check_files(daemon: Daemon, workspace: Workspace) -> None:
@@ -120,6 +136,7 @@ async def _check_files(daemon: Daemon, workspace: Workspace) -> None:
                 f"it does not see this machine's files ({workspace.path}): it runs on another machine or outside of "
                 "this container",
                 problem.status,
+                remedy=SAME_MACHINE,
             ) from problem
         raise
     finally:
@@ -127,16 +144,22 @@ async def _check_files(daemon: Daemon, workspace: Workspace) -> None:
             folder.rmdir()
         if image:
             with contextlib.suppress(DaemonProblem), daemon_problems():
-                await daemon.docker.images.delete(image)
+                async with asyncio.timeout(_TIDY_S):
+                    await daemon.docker.images.delete(image)
 
 
 async def _remove_old(daemon: Daemon) -> None:
     """Remove the containers of probes that were killed, with their images."""
+    marked = {"label": [LABEL_PROBE]}
     with daemon_problems():
-        listed = await daemon.docker.containers.list(all=True, filters=json.dumps({"label": [LABEL_PROBE]}))
+        listed = await daemon.docker.containers.list(all=True, filters=json.dumps(marked))
+        images = await daemon.docker.images.list(filters=marked)
     for container in listed:
         if container["Created"] < time.time() - _OLD_S:
-            await Containers(daemon, container.id).remove(str(container["ImageID"]))
+            await Containers(daemon, container.id).remove()
+    for image in images:
+        if image["Created"] < time.time() - _OLD_S:
+            await remove_nameless(daemon, image["Id"])
 
 
 async def _empty_image(daemon: Daemon) -> str:
@@ -144,7 +167,9 @@ async def _empty_image(daemon: Daemon) -> str:
         yield _EMPTY_TAR
 
     image = ""
-    async for line in daemon.stream("images/create", params={"fromSrc": "-"}, body=body()):
+    async for line in daemon.stream(
+        "images/create", params={"fromSrc": "-", "changes": f"LABEL {LABEL_PROBE}=1"}, body=body()
+    ):
         image = _imported(line) or image
     if not image:
         raise DaemonProblem("it does not take an image", 500)

@@ -1,4 +1,4 @@
-"""What goes wrong between emtui and a Docker Engine, in one exception."""
+"""What goes wrong between emtui and a Docker Engine, in one exception, with what to do."""
 
 import contextlib
 import json
@@ -12,6 +12,12 @@ from emtui.errors import LocalProblem
 NOT_CONNECTED = 0
 """The status of a problem where no answer came: refused, denied, gone in the middle, too slow."""
 
+START = "Start the Docker Engine (systemctl start docker)."
+RESTART = "Restart the Docker Engine (systemctl restart docker); journalctl -u docker says what holds it."
+JOIN_GROUP = "Add yourself to the socket's group (usermod -aG docker USER) and sign in anew, or use rootless Docker."
+ADDRESS = "Write it as unix:///var/run/docker.sock or tcp://HOST:PORT, or unset it."
+OTHER = "Something else than a Docker Engine is there: name another place with DOCKER_HOST, or unset it."
+
 _MAX_TEXT = 4096
 
 
@@ -19,14 +25,16 @@ class DaemonProblem(Exception):
     """A request was not answered, or with an error.
 
     Attributes:
-        message: what the daemon says, or what the connection does.
+        message: what the daemon says, or what the connection does. Never an address, which may hold a password.
         status: the answer's HTTP status, `NOT_CONNECTED` where there was none.
+        remedy: what to do about it; empty where only the message tells.
     """
 
-    def __init__(self, message: str, status: int = NOT_CONNECTED) -> None:
+    def __init__(self, message: str, status: int = NOT_CONNECTED, *, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.status = status
+        self.remedy = remedy
 
     @property
     def is_gone(self) -> bool:
@@ -49,16 +57,22 @@ def daemon_problems() -> Iterator[None]:
     try:
         yield
     except DockerError as error:
-        status = error.status if 100 <= error.status < 600 else NOT_CONNECTED
-        raise DaemonProblem(_text(error.message, status) if status else _lost(error), status) from error
+        if not 100 <= error.status < 600:
+            raise _lost(error) from error
+        remedy = "journalctl -u docker says more." if error.status >= 500 else ""
+        raise DaemonProblem(_text(error.message, error.status), error.status, remedy=remedy) from error
     except TimeoutError as error:
-        raise DaemonProblem("the Docker Engine does not answer in time") from error
+        raise DaemonProblem("the Docker Engine does not answer in time", remedy=RESTART) from error
+    except aiohttp.InvalidURL as error:
+        raise DaemonProblem("this is not an address", remedy=ADDRESS) from error
     except (aiohttp.ClientError, OSError) as error:
-        raise DaemonProblem(_lost(error)) from error
-    except ValueError as error:  # an answer that was cut off in the middle of its JSON
-        raise DaemonProblem("the Docker Engine's answer was cut off") from error
+        raise _lost(error) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DaemonProblem("the Docker Engine's answer was cut off, or is none", remedy=OTHER) from error
+    except ValueError as error:
+        raise DaemonProblem("this is not an address", remedy=ADDRESS) from error
     except (LookupError, TypeError, AttributeError) as error:
-        raise DaemonProblem("what answers is not a Docker Engine, or not as one does") from error
+        raise DaemonProblem("what answers is not a Docker Engine, or not as one does", remedy=OTHER) from error
 
 
 def _text(message: str, status: int) -> str:
@@ -70,15 +84,20 @@ def _text(message: str, status: int) -> str:
     return message.strip()[:_MAX_TEXT] or f"an error without a text (HTTP {status})"
 
 
-def _lost(error: BaseException) -> str:
-    """Why there is no connection, or no longer one."""
+def _lost(error: BaseException) -> DaemonProblem:
+    """Why there is no connection, or no longer one. The libraries' own texts hold addresses and their internals."""
     cause: BaseException | None = error
+    system = ""
     while cause is not None:
         if isinstance(cause, PermissionError):
-            return "its socket may not be used by this user (permission denied)"
+            return DaemonProblem("its socket may not be used by this user (permission denied)", remedy=JOIN_GROUP)
         if isinstance(cause, FileNotFoundError):
-            return "there is no such socket"
+            return DaemonProblem("there is no such socket", remedy=START)
         if isinstance(cause, ConnectionRefusedError):
-            return "nothing answers behind its socket (connection refused)"
+            return DaemonProblem("nothing answers there (connection refused)", remedy=START)
+        if isinstance(cause, aiohttp.http_exceptions.BadStatusLine):
+            return DaemonProblem("what answers does not speak HTTP", remedy=OTHER)
+        if isinstance(cause, OSError) and cause.strerror and not system:
+            system = f" ({cause.strerror})"
         cause = cause.__cause__ or cause.__context__
-    return f"the connection to the Docker Engine was lost: {error or type(error).__name__}"
+    return DaemonProblem(f"the connection to the Docker Engine was lost{system}", remedy=START)

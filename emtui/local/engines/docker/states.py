@@ -8,16 +8,15 @@ from typing import Any
 
 from emtui.local.engines.records import State, terminated
 
-# The runtime's last words where the command could not be executed after all: the container has started by then.
-_EXEC_FAILED = re.compile(
-    r"exec .+: (?:no such file or directory|exec format error|permission denied)|.*exec user process caused: .*"
-)
+# The runtime's only words where the command could not be executed after all: the container has started by then.
+_EXEC_FAILED = re.compile(r"(?:no such file or directory|exec format error|permission denied)")
+_OLDER_RUNTIME = re.compile(r"standard_init_linux\.go:\d+: exec user process caused: .*")
 _EXEC_CODES = (1, 126, 127, 255)
 
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """The `State` of a container, with times in seconds since the epoch (0 for never)."""
+    """The `State` of a container, with times in seconds since the epoch (0 for never), and what it executes."""
 
     status: str
     exit_code: int
@@ -25,6 +24,7 @@ class Inspected:
     is_out_of_memory: bool
     started_at: float
     finished_at: float
+    program: str = ""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Inspected":
@@ -36,6 +36,7 @@ class Inspected:
             is_out_of_memory=bool(state.get("OOMKilled")),
             started_at=moment(state.get("StartedAt")),
             finished_at=moment(state.get("FinishedAt")),
+            program=str(document.get("Path") or ""),
         )
 
     @property
@@ -61,7 +62,7 @@ def ended(found: Inspected, last_words: str, *, overdue: str, evicted: str, aske
 
     Args:
         found: how it ended.
-        last_words: the last line that it printed, looked at only where the command could not be executed.
+        last_words: the line that it printed, where it is the only one.
         overdue, evicted: why it was stopped; empty for neither.
         asked: it was stopped as somebody asked.
         note: what is special about this run.
@@ -79,9 +80,15 @@ def ended(found: Inspected, last_words: str, *, overdue: str, evicted: str, aske
         return terminated(137, "OOMKilled", told, note, **times)
     if asked:
         return terminated(code, "Error", "stopped as asked", told, note, **times)
-    said = last_words if code in _EXEC_CODES and _EXEC_FAILED.fullmatch(last_words) else ""
+    said = last_words if code in _EXEC_CODES and _is_the_runtimes(last_words, found.program) else ""
     # Older runtimes end with 1 where newer ones do with 255.
     return terminated(255 if said else code, "Error", said, told, note, **times)
+
+
+def _is_the_runtimes(line: str, program: str) -> bool:
+    """Whether a line is the runtime's complaint about the command that it was to execute, and not the command's own."""
+    said = line.removeprefix(f"exec {program}: ")
+    return bool(_OLDER_RUNTIME.fullmatch(line) or (said != line and _EXEC_FAILED.fullmatch(said)))
 
 
 def cannot_start(why: str, note: str) -> State:

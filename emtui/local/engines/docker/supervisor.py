@@ -39,11 +39,13 @@ ORDER = "container.json"
 
 _ENDING = "ending.json"
 _TICK_S = 1.0
+# A fast disk is filled within a second.
+_DISK_S = 0.25
 _HEARTBEAT_S = 5.0
 # How long a Docker Engine that is away is waited for, where a container of this pod cannot be there yet.
 _START_PATIENCE_S = 30.0
 # A container that could not be removed is tried again for so long; after that the next engine does it.
-_REMOVAL_PATIENCE_S = 600.0
+_LAST_PATIENCE_S = 600.0
 _BY_SIGNAL = (137, 143)
 _LOOKS = 4
 _BETWEEN_LOOKS_S = 0.5
@@ -91,15 +93,25 @@ class Supervisor:
         try:
             final = self._folder.read(_ENDING) or await self._last_state()
             # Written down before the container goes, since nothing else knows of it then.
-            self._folder.write(_ENDING, final)
+            with contextlib.suppress(OSError):
+                self._folder.write(_ENDING, final)
+            until = time.monotonic() + _LAST_PATIENCE_S
             is_removed = await self._remove()
-            self._folder.write_state(final, is_final=True)
-            until = time.monotonic() + _REMOVAL_PATIENCE_S
-            while not is_removed and not self._stop.is_set() and time.monotonic() < until:
-                await self._pause(_TICK_S)
-                is_removed = await self._remove()
+            is_written = self._write_last(final)
+            # A disk that is full, an engine that is away: both are tried again for a while.
+            while not (is_removed and is_written) and time.monotonic() < until:
+                await asyncio.sleep(_TICK_S)
+                is_removed = is_removed or await self._remove()
+                is_written = is_written or self._write_last(final)
         finally:
             await self._containers.aclose()
+
+    def _write_last(self, final: State) -> bool:
+        try:
+            self._folder.write_state(final, is_final=True)
+        except OSError:
+            return False
+        return True
 
     async def _remove(self) -> bool:
         """Remove the container; whether it is gone."""
@@ -130,16 +142,17 @@ class Supervisor:
         if not found.has_started:
             if not await self._wait_for_time():
                 return missed(self._record)
-            await self._containers.start()
-            found = await self._containers.inspect()
+            found = await self._started()
         course = _Course(term_at=time.monotonic() + self._left(found))
         if not found.has_ended:
-            self._folder.write_state(running(found.started_at, self._note))
+            self._tell(running(found.started_at, self._note))
             found = await self._watch(found, course)
+        if not found.has_ended:
+            return terminated(137, "Error", course.told, self._note, started_at=found.started_at)
         found = await self._looked_at_again(found, course)
         last_words = ""
         with contextlib.suppress(DaemonProblem):
-            last_words = await self._containers.last_line()
+            last_words = await self._containers.only_line()
         return ended(found, last_words, overdue=course.overdue, evicted=course.evicted, asked=course.asked,
                      note=self._note, told=course.told)  # fmt: skip
 
@@ -160,9 +173,17 @@ class Supervisor:
                 if problem.is_gone:
                     course.told = "the Docker Engine was stopped at that time, and the pod with it"
                 return found
-            if again is None or again.is_out_of_memory:
-                return again or found
+            if again is None:
+                course.told = "its container was removed by somebody else"
+                return found
+            if again.is_out_of_memory:
+                return again
         return found
+
+    def _tell(self, state: State) -> None:
+        """Write down how it is. A full disk does not end the supervision: the next state may find room again."""
+        with contextlib.suppress(OSError):
+            self._folder.write_state(state)
 
     def _left(self, found: Inspected) -> float:
         """Seconds of its time that are left to a container; a clock that jumped gives it no more than all."""
@@ -187,10 +208,32 @@ class Supervisor:
             return found
         if was_there:
             raise _Gone
-        self._folder.write_state(waiting("ContainerCreating", self._note))
+        self._tell(waiting("ContainerCreating", self._note))
         await self._containers.create(self._order["body"])
         self._folder.write("created", {"at": time.time()})
         return await self._containers.inspect()
+
+    async def _started(self) -> Inspected:
+        """The container, started. An engine that is away is waited for as long as a time may be missed."""
+        until = time.monotonic() + MISSED_AFTER_S
+        while True:
+            self._check()
+            try:
+                await self._containers.start()
+                return await self._containers.inspect()
+            except DaemonProblem as problem:
+                # Removed by somebody meanwhile: it has not run, so it is made anew.
+                is_lost = problem.status == 404 and await self._containers.find() is None
+                if not is_lost and (not problem.is_gone or time.monotonic() > until):
+                    raise
+            if is_lost:
+                await self._containers.create(self._order["body"])
+                continue
+            await self._pause(_TICK_S)
+            with contextlib.suppress(DaemonProblem):
+                found = await self._containers.find()
+                if found is not None and found.has_started:
+                    return found  # its answer was lost, and not the order
 
     def _check(self) -> None:
         self._beat()
@@ -202,7 +245,7 @@ class Supervisor:
         scheduled = self._record.scheduled_time
         if scheduled is None:
             return True
-        self._folder.write_state(waiting("Scheduled", f"starts at {wire_time(scheduled)}", self._note))
+        self._tell(waiting("Scheduled", f"starts at {wire_time(scheduled)}", self._note))
         while (left := scheduled - time.time()) > 0:
             self._check()
             await self._pause(min(_TICK_S, left))
@@ -251,7 +294,7 @@ class Supervisor:
     async def _ended_soon(self, end: "asyncio.Future[None]", course: _Course) -> bool:
         """Wait for the container's end for as long as nothing else is to be done."""
         next_act = course.kill_at if course.is_told_to_end else course.term_at
-        timeout = max(0.0, min(_TICK_S, next_act - time.monotonic()))
+        timeout = max(0.0, min(_DISK_S, next_act - time.monotonic()))
         if course.asked:
             await asyncio.wait((end,), timeout=timeout)
         else:
@@ -288,7 +331,7 @@ class Supervisor:
         """Wait for the Docker Engine to come back. None where this pod is to stop and nobody can be asked to."""
         since = wire_time(time.time())
         away = f"the Docker Engine has been away since {since} ({problem.message})"
-        self._folder.write_state(running(found.started_at, away, self._note))
+        self._tell(running(found.started_at, away, self._note))
         while True:
             self._beat()
             if self._stop.is_set():
@@ -308,7 +351,7 @@ class Supervisor:
             if again.has_ended:
                 course.told += ", and the pod was ended with it" if again.exit_code in _BY_SIGNAL else ""
             else:
-                self._folder.write_state(running(again.started_at, course.told, self._note))
+                self._tell(running(again.started_at, course.told, self._note))
             return again
 
 

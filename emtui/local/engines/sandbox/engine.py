@@ -59,7 +59,8 @@ class SandboxEngine(WithPods):
         self._images = ImageTable(workspace)
         self._pods = SupervisedPods(workspace.blobs / "pods", partial(python_command, _SUPERVISOR))
         self._recovery: asyncio.Task[None] | None = None
-        self.notes: Sequence[str] = (*_not_here(policy), *_notes(isolation, self._limits))
+        self.notes: Sequence[str] = _notes(isolation, self._limits)
+        self.warnings: Sequence[str] = _not_here(policy)
 
     async def prepare(self) -> None:
         """Find the pods of the last time again and remove what was left half made. Done once, by the first call."""
