@@ -11,6 +11,7 @@
 import difflib
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,6 +84,8 @@ def read_config(path: Path) -> tuple[Config, tuple[str, ...]]:
         ConfigProblem: it is missing, cannot be read, or a value is wrong; file, line, key and remedy are named.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe could keep whoever opens it waiting without end
+            raise ConfigProblem(f"{path}: not a regular file", remedy="Name the file that holds the profiles.")
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except FileNotFoundError as error:

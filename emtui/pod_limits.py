@@ -14,6 +14,8 @@ LEAST_PROCESSES = 4
 _MOST_MEMORY_BYTES = 1 << 60
 _MOST_CPUS = 4096.0
 _MOST_PROCESSES = 1 << 22
+# Digits of a number that are read: one that has more is too large in any case.
+_DIGITS = 19
 
 _SIZE = re.compile(r"(?P<number>[0-9]{1,19}(?:\.[0-9]{1,9})?) ?(?:(?P<unit>[KMGT])(?:iB|i|B)?|B)?", re.IGNORECASE)
 _SHIFT = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
@@ -33,7 +35,7 @@ def memory_bytes(value: object) -> int:
     if size < LEAST_MEMORY_BYTES:
         raise ValueError(f"at least 6M is needed, not {_shown(value)}")
     if size > _MOST_MEMORY_BYTES:
-        raise ValueError(f"no machine has {_shown(value)} of memory")
+        raise ValueError(f"no machine has {_shown(value)} of memory: {_MOST_MEMORY_BYTES >> 40}T is the most")
     return size
 
 
@@ -46,7 +48,8 @@ def cpus(value: object) -> float:
     found = None if isinstance(value, bool) else _NUMBER.fullmatch(str(value).strip())
     number = float(found[0]) if found is not None else 0.0
     if not LEAST_CPUS <= number <= _MOST_CPUS:
-        raise ValueError(f"a number of processors, {LEAST_CPUS:g} or more, is needed, not {_shown(value)}")
+        most = f" and at most {_MOST_CPUS:g}" if number > _MOST_CPUS else ""
+        raise ValueError(f"a number of processors, {LEAST_CPUS:g} or more{most}, is needed, not {_shown(value)}")
     return number
 
 
@@ -57,9 +60,12 @@ def processes(value: object) -> int:
         ValueError: with what is wrong, for people.
     """
     text = "" if isinstance(value, bool) else str(value).strip()
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    number = int(text[:_DIGITS]) if text.isascii() and text.isdigit() else 0
     if not LEAST_PROCESSES <= number <= _MOST_PROCESSES:
-        raise ValueError(f"a whole number of processes, {LEAST_PROCESSES} or more, is needed, not {_shown(value)}")
+        most = f" and at most {_MOST_PROCESSES}" if number > _MOST_PROCESSES else ""
+        raise ValueError(
+            f"a whole number of processes, {LEAST_PROCESSES} or more{most}, is needed, not {_shown(value)}"
+        )
     return number
 
 

@@ -51,10 +51,14 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line for all tests that need a Docker Engine where there is none."""
-    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
-    reasons = [text for text in skipped if "no Docker Engine" in text]
+    skipped = (str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", ()))
+    reasons = [reason for _, is_ours, reason in (text.partition("no Docker Engine: ") for text in skipped) if is_ours]
     if reasons:
-        reason = reasons[0].partition("no Docker Engine: ")[2].rstrip("')")
+        from emtui.doctor.sockets import without_user
+        from tests.engines.docker_here import DOCKER_PLACE
+
         terminalreporter.write_line(
-            f"{len(reasons)} tests of the docker engine were skipped: {reason}. Start one, and install busybox-static."
+            f"{len(reasons)} tests of the docker engine were skipped ({without_user(DOCKER_PLACE.url)}): "
+            f"{'; '.join(dict.fromkeys(' '.join(reason.split()) for reason in reasons))}. "
+            "Start one, and install busybox-static."
         )

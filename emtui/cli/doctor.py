@@ -1,7 +1,9 @@
 """`emtui doctor`: what works here, what does not, and what to do about it."""
 
 import argparse
+import codecs
 import contextlib
+import locale
 import os
 import shutil
 import signal
@@ -12,6 +14,7 @@ from typing import TextIO
 
 from emtui.cli.exit_codes import Exit
 from emtui.cli.profile_options import add_profile_options, profile_from
+from emtui.doctor.bounds import Failed, NoEnd, within
 from emtui.doctor.case import Case
 from emtui.doctor.checks import Check
 from emtui.doctor.examination import STEPS, examine
@@ -20,6 +23,7 @@ from emtui.errors import ConfigProblem
 from emtui.profile import Profile, default_workspace
 
 _COLUMNS = 80
+_CONFIG_S = 5.0
 
 
 class _Ended(BaseException):
@@ -34,22 +38,12 @@ def main(arguments: Sequence[str]) -> int:
     """Run `emtui doctor` with its options. Returns its exit code."""
     options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a locale that has no such letter is no reason to end
-            stream.reconfigure(errors="backslashreplace")
-    case = _case(options)
-    code, is_held_up = int(Exit.OK), False
+        _write_what_can_be_shown(stream)
     try:
         with _signals_raise():
-            checks = _told_as_document(case) if options.json else _told_as_lines(case)
-            sys.stdout.flush()
+            code, is_held_up = _examined(options)
     except _Ended as ended:
         code, is_held_up = 128 + ended.number, True
-    except BrokenPipeError:  # somebody has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        is_held_up = case.is_held_up
-    else:
-        code = Exit.CONFIG if any(check.state == "fail" for check in checks) else Exit.OK
-        is_held_up = case.is_held_up
     if is_held_up:
         # Python would wait for the thread of a look that does not end.
         sys.stderr.flush()
@@ -57,12 +51,30 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
+def _examined(options: argparse.Namespace) -> tuple[int, bool]:
+    """Examine and tell. Returns the exit code, and whether a thread may still be at work."""
+    case = _case(options)
+    try:
+        checks = _told_as_document(case) if options.json else _told_as_lines(case)
+        sys.stdout.flush()
+    except BrokenPipeError:  # somebody has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK, case.is_held_up
+    finally:
+        case.scratch.remove()  # once more, where a signal has ended the wait for it
+    return Exit.CONFIG if any(check.state == "fail" for check in checks) else Exit.OK, case.is_held_up
+
+
 @contextlib.contextmanager
 def _signals_raise() -> Iterator[None]:
-    """A signal ends it by an exception, so that nothing that was made to try things in is left behind."""
+    """The first signal ends it by an exception, so that nothing is left behind. Later ones do not hinder that."""
+    is_ended = False
 
     def end(number: int, _frame: FrameType | None) -> None:
-        raise _Ended(number)
+        nonlocal is_ended
+        if not is_ended:
+            is_ended = True
+            raise _Ended(number)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     for number, handler in before.items():
@@ -96,11 +108,19 @@ def _case(options: argparse.Namespace) -> Case:
     is_named = options.config is not None or options.profile is not None
     if not (options.profile or options.em_url or options.grid_url):
         options.config = None  # it is only looked at
+    workspace = options.local or default_workspace(demo=options.demo)
+    usual = Profile(workspace, engine=options.engine)
     try:
-        return Case(profile_from(options), config, is_named)
-    except ConfigProblem as problem:
-        workspace = options.local or default_workspace(demo=options.demo)
-        return Case(Profile(workspace, engine=options.engine), config, is_named, problem)
+        answer = within(_CONFIG_S, "doctor options", lambda: profile_from(options))
+    except NoEnd:
+        problem = ConfigProblem(f"{config}: no end within {_CONFIG_S:g} s", remedy="Name another file by --config.")
+        return Case(usual, config, is_named, problem, is_held_up=True)
+    if not isinstance(answer, Failed):
+        return Case(answer, config, is_named)
+    if isinstance(answer.error, ConfigProblem):
+        return Case(usual, config, is_named, answer.error)
+    remedy = "A fault of emtui itself; please report this line."
+    return Case(usual, config, is_named, ConfigProblem(f"{type(answer.error).__name__}: {answer.error}", remedy=remedy))
 
 
 def _told_as_document(case: Case) -> list[Check]:
@@ -117,7 +137,7 @@ def _told_as_lines(case: Case) -> list[Check]:
     is_terminal = sys.stdout.isatty()
     human = Human(
         columns=shutil.get_terminal_size((_COLUMNS, 24)).columns if is_terminal else _COLUMNS,
-        has_shapes=is_terminal and _can_write("●■▼→"),
+        has_shapes=is_terminal and _can_write(sys.stdout, "●■▼→"),
         has_colour=is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb",
     )
     checks: list[Check] = []
@@ -133,9 +153,30 @@ def _told_as_lines(case: Case) -> list[Check]:
     return checks
 
 
-def _can_write(letters: str) -> bool:
+def _write_what_can_be_shown(stream: TextIO) -> None:
+    """A letter that the locale has not is no reason to end: it is escaped.
+
+    Python writes UTF-8 where the locale is C or POSIX, whatever the terminal shows.
+    """
+    if not hasattr(stream, "reconfigure"):
+        return
+    shown = locale.getencoding()
+    if stream.isatty() and _is_utf8(stream.encoding) and not _is_utf8(shown):
+        stream.reconfigure(encoding=shown, errors="backslashreplace")
+    else:
+        stream.reconfigure(errors="backslashreplace")
+
+
+def _is_utf8(encoding: str) -> bool:
     try:
-        letters.encode(sys.stdout.encoding or "ascii")
+        return codecs.lookup(encoding).name == "utf-8"
+    except LookupError:
+        return False
+
+
+def _can_write(stream: TextIO, letters: str) -> bool:
+    try:
+        letters.encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
@@ -146,6 +187,7 @@ class _Progress:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._dots = "…" if _can_write(stream, "…") else "..."
         self._is_shown = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     def __enter__(self) -> "_Progress":
@@ -159,7 +201,7 @@ class _Progress:
     def show(self, number: int) -> None:
         """The step at `number` is next."""
         if self._is_shown and number < len(STEPS):
-            self._stream.write(f"looking at the {STEPS[number].name} …")
+            self._stream.write(f"looking at the {STEPS[number].name} {self._dots}")
             self._stream.flush()
 
     def clear(self) -> None:

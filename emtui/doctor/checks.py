@@ -1,11 +1,10 @@
 """What a look gives, and looking with a bound."""
 
-import queue
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from emtui.doctor.bounds import Failed, NoEnd, within
 from emtui.doctor.case import Case
 from emtui.errors import EmtuiError
 
@@ -53,31 +52,21 @@ class Step:
 
 
 def taken(step: Step, case: Case) -> list[Check]:
-    """What a step finds. One that fails in a way that nobody foresaw, or does not end, is a line too.
-
-    Its thread ends with the program: a disk or a keyring that does not answer must not hold it.
-    """
-    answers: queue.SimpleQueue[list[Check] | BaseException] = queue.SimpleQueue()
-
-    def look() -> None:
-        try:
-            answers.put(step.look(case))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it becomes a line
-            answers.put(error)
-
-    threading.Thread(target=look, name=f"doctor {step.name}", daemon=True).start()
+    """What a step finds. One that fails in a way that nobody foresaw, or does not end, is a line too."""
     try:
-        answer = answers.get(timeout=step.patience_s)
-    except queue.Empty:
+        answer = within(step.patience_s, f"doctor {step.name}", lambda: step.look(case))
+    except NoEnd:
         case.is_held_up = True
         found = f"no end within {step.patience_s:g} s"
         return [Check(step.section, step.name, "fail", found, "See what holds it: a disk or a service that is away.")]
-    if isinstance(answer, EmtuiError):
-        return [Check(step.section, step.name, "fail", answer.message, answer.remedy)]
-    if isinstance(answer, OSError):
-        found = f"{answer.filename or step.name}: {answer.strerror or answer}"
+    return _failed(step, answer.error) if isinstance(answer, Failed) else answer
+
+
+def _failed(step: Step, error: BaseException) -> list[Check]:
+    if isinstance(error, EmtuiError):
+        return [Check(step.section, step.name, "fail", error.message, error.remedy)]
+    if isinstance(error, OSError):
+        found = f"{error.filename or step.name}: {error.strerror or error}"
         return [Check(step.section, step.name, "fail", found, "See whether the path is right and its disk is well.")]
-    if isinstance(answer, BaseException):
-        found = f"{type(answer).__name__}: {answer}"
-        return [Check(step.section, step.name, "fail", found, "A fault of emtui itself; please report this line.")]
-    return answer
+    found = f"{type(error).__name__}: {error}"
+    return [Check(step.section, step.name, "fail", found, "A fault of emtui itself; please report this line.")]

@@ -1,5 +1,7 @@
 """The configuration's file: whether it is there, is right, and which profiles are in it."""
 
+from pathlib import Path
+
 from emtui.doctor.case import Case
 from emtui.doctor.checks import Check, State
 
@@ -13,7 +15,7 @@ def look_at_configuration(case: Case) -> list[Check]:
 
     checks: list[Check] = []
     told = ""
-    if not case.config.exists() and not case.is_config_named:
+    if not case.is_config_named and _is_missing(case.config):
         checks.append(Check(SECTION, "file", "ok", f"{case.config}: there is none, and none is needed"))
     else:
         try:
@@ -29,3 +31,14 @@ def look_at_configuration(case: Case) -> list[Check]:
     if case.problem is not None and case.problem.message != told:
         checks.append(Check(SECTION, "options", "fail", case.problem.message, case.problem.remedy))
     return checks
+
+
+def _is_missing(file: Path) -> bool:
+    """It is not there; one that may not be looked for is there, since who reads it will be told why that fails."""
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,5 +1,6 @@
 """How much of a disk is left."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -7,7 +8,8 @@ from emtui.doctor.checks import Check, State
 from emtui.text import size
 
 LITTLE_BYTES = 1 << 30
-LEAST_BYTES = 100 << 20
+LEAST_BYTES = 16 << 20
+"""Below this, emtui itself soon has no room: its database, its journal, a file in transfer."""
 
 
 def disk_check(section: str, name: str, folder: Path, todo: str) -> Check:
@@ -15,7 +17,8 @@ def disk_check(section: str, name: str, folder: Path, todo: str) -> Check:
     try:
         status = os.statvfs(folder)
     except OSError as error:
-        return Check(section, name, "note", f"{folder}: {os.strerror(error.errno or 0)}", "See whether it is mounted.")
+        remedy = "Give yourself the rights to it." if error.errno == errno.EACCES else "See whether it is mounted."
+        return Check(section, name, "note", f"{folder}: {os.strerror(error.errno or 0)}", remedy)
     return room_check(section, name, folder, status.f_bavail * status.f_frsize, todo)
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,13 +13,14 @@ from typing import TYPE_CHECKING
 from emtui.doctor.case import Case
 from emtui.doctor.checks import Check
 from emtui.errors import EmtuiError
+from emtui.threads import in_thread
 
 if TYPE_CHECKING:
-    from emtui.local.engines.choice import Candidate, Finding
+    from emtui.local.engines.choice import Candidate, Finding, Probe
+    from emtui.local.stopping import Stop
+    from emtui.local.workspace import Workspace
 
 SECTION = "engine"
-
-_INSTALL = "Make one of those above work, so that pods are executed."
 
 
 def look_at_engines(case: Case) -> list[Check]:
@@ -29,11 +32,24 @@ def look_at_engines(case: Case) -> list[Check]:
         return [Check(SECTION, "engine", "ok", "none is needed: the EM is not local")]
     from emtui.local.engines.choose import CANDIDATES
 
+    probed: dict[str, Probe] = {}
     try:
-        findings = asyncio.run(_examine(case, CANDIDATES))
+        findings = asyncio.run(_examine(case, [_kept(candidate, probed) for candidate in CANDIDATES]))
     except (OSError, EmtuiError) as error:
-        return [Check(SECTION, "engine", "fail", f"none can be tried: {error}", "Free some space, or set TMPDIR.")]
+        return [_untried(case, error)]
+    if "docker" in probed:
+        case.docker = probed["docker"].found
     return told(case, CANDIDATES, findings, _had_before(case.workspace))
+
+
+def _kept(candidate: "Candidate", probed: "dict[str, Probe]") -> "Candidate":
+    """The candidate, whose probe's answer is kept in `probed`: it says more than the finding that is made of it."""
+
+    def probe(workspace: "Workspace", stop: "Stop", base_images: Sequence[str]) -> "Probe":
+        probed[candidate.name] = candidate.probe(workspace, stop, base_images)
+        return probed[candidate.name]
+
+    return replace(candidate, probe=probe)
 
 
 async def _examine(case: Case, candidates: "Sequence[Candidate]") -> "list[Finding]":
@@ -41,11 +57,34 @@ async def _examine(case: Case, candidates: "Sequence[Candidate]") -> "list[Findi
     from emtui.local.engines.choose import examine
     from emtui.local.workspace import Workspace
 
-    workspace = await asyncio.to_thread(Workspace, case.scratch.folder() / "workspace")
-    try:
-        return await examine(workspace, candidates, case.profile.base_images or DEFAULT_BASE_IMAGES)
-    finally:
-        await asyncio.to_thread(workspace.close)
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def stop() -> None:
+        if task is not None:
+            loop.call_soon_threadsafe(task.cancel)
+
+    with case.scratch.used(stop) as folder:
+        workspace = await in_thread(Workspace, folder / "workspace")
+        try:
+            return await examine(workspace, candidates, case.profile.base_images or DEFAULT_BASE_IMAGES)
+        finally:
+            await in_thread(workspace.close)
+
+
+def _untried(case: Case, error: OSError | EmtuiError) -> Check:
+    """That there is no place to try engines in: emtui may work all the same where that is not the workspace's disk."""
+    parent, is_beside = case.scratch.parent()
+    cause = error if isinstance(error, OSError) else error.__cause__
+    number = cause.errno if isinstance(cause, OSError) else None
+    another = "choose another directory with --local" if is_beside else "set TMPDIR to a folder on another disk"
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        todo = f"Free some space on the disk of {parent}, or {another}."
+    elif number in (errno.EACCES, errno.EPERM):
+        todo = f"Give yourself the rights to {parent}, or {another}."
+    else:
+        todo = f"{another[0].upper()}{another[1:]}."
+    said = (os.strerror(number) if number else "") or str(error)
+    return Check(SECTION, "engine", "fail" if is_beside else "note", f"none can be tried in {parent}: {said}", todo)
 
 
 def told(case: Case, candidates: "Sequence[Candidate]", findings: "Sequence[Finding]", before: str) -> list[Check]:
@@ -59,11 +98,13 @@ def told(case: Case, candidates: "Sequence[Candidate]", findings: "Sequence[Find
     # One that was taken before is taken again in spite of it.
     used = best([replace(one, reservation="") if families[one.name] == before else one for one in may_be])
     case.engine = families[used.name] if used is not None else ""
+    instead = _instead(wanted, before, best([one for one in findings if families[one.name] != "simulated"]))
     checks = [
         _told(
             finding,
             is_used=used is not None and finding.name == used.name,
             was_used=families[finding.name] == before,
+            instead=instead,
         )
         for finding in findings
     ]
@@ -73,7 +114,19 @@ def told(case: Case, candidates: "Sequence[Candidate]", findings: "Sequence[Find
     return checks
 
 
-def _told(finding: "Finding", *, is_used: bool, was_used: bool) -> Check:
+def _instead(wanted: str | None, before: str, works: "Finding | None") -> str:
+    """How to have an engine that executes something, where the simulated one would be used; `works` does."""
+    if works is None:
+        return "Make one of those above work, so that pods are executed."
+    if wanted == "simulated":
+        return f"Leave out --engine simulated (engine, in a profile), so that pods are executed: {works.name} works."
+    if before == "simulated":
+        family = works.name.partition("(")[0]
+        return f"This workspace had it before; --engine {family} takes one that works here, without its images."
+    return works.remedy or "Make one of those above work, so that pods are executed."
+
+
+def _told(finding: "Finding", *, is_used: bool, was_used: bool, instead: str) -> Check:
     name, detail = finding.name, f": {finding.detail}" if finding.detail else ""
     if not finding.is_available:
         lost = "; this workspace had it before, and its images are there" if was_used else ""
@@ -85,7 +138,7 @@ def _told(finding: "Finding", *, is_used: bool, was_used: bool) -> Check:
         return Check(SECTION, name, "ok", f"it works{detail}")
     if name == "simulated":
         found = "this one is used: pods go through their states, nothing is executed"
-        return Check(SECTION, name, "note", found, _INSTALL)
+        return Check(SECTION, name, "note", found, instead)
     return Check(SECTION, name, "ok", f"this one is used{', as before' if was_used else ''}{detail}")
 
 
@@ -96,9 +149,11 @@ def _had_before(workspace: Path) -> str:
     """
     from emtui.local.engines.choice import remembered_engine
 
+    if "\0" in str(workspace):
+        return ""  # which is told with the folder
     found = remembered_engine(workspace)
     database = workspace / "emtui.db"
-    if found or not database.is_file():
+    if found or not os.path.isfile(database):  # noqa: PTH113 - Path.is_file raises where it is denied
         return found
     with contextlib.suppress(sqlite3.Error):
         connection = sqlite3.connect(f"{database.as_uri()}?immutable=1", uri=True)

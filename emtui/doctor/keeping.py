@@ -23,7 +23,11 @@ def _keyring(case: Case, file: Path) -> Check:
         return Check(SECTION, "keyring", "ok", f"not used, since EMTUI_NO_KEYRING is set: {instead}")
     from emtui.client.http.token_store import system_keyring
 
-    found = system_keyring()
+    try:
+        found = system_keyring()
+    except Exception as error:  # noqa: BLE001 - of whichever library; the console then does without it
+        said = f"it cannot be used ({type(error).__name__}: {error}): {instead}"
+        return Check(SECTION, "keyring", "note", said, "Mend its configuration, or set EMTUI_NO_KEYRING=1.")
     if found is None:
         return Check(SECTION, "keyring", "ok", f"there is none: {instead}")
     return Check(SECTION, "keyring", "ok", f"{type(found).__module__} keeps the tokens")

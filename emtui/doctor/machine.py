@@ -5,10 +5,14 @@ import platform
 import pwd
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emtui.doctor.case import Case
 from emtui.doctor.checks import Check
 from emtui.text import count, size
+
+if TYPE_CHECKING:
+    from emtui.local.engines.docker.daemon import Facts
 
 SECTION = "limits"
 
@@ -90,27 +94,49 @@ def cgroups_check(engine: str, *, bounds_memory: bool, binds_processes: bool) ->
 
 
 def pods_check(case: Case) -> Check:
-    """What a pod may do and use, by the options and the configuration."""
+    """What a pod may do and use, by the options, the configuration, and the engine that runs it."""
     from emtui.local.engines.sandbox.jail import Limits
 
     policy = case.profile.pods
     limits = Limits.of_this_machine(policy.memory_bytes or 0, policy.processes or 0)
-    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    processors = os.cpu_count() or 1
+    docker = case.docker if case.engine == "docker" else None
+    # An engine in a virtual machine has less memory than this machine, and does not say how much.
+    is_here = docker is None or docker.is_on_this_kernel
+    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if is_here else 0
+    processors = (docker.facts.cpus if docker is not None else 0) or os.cpu_count() or 1
     cpus = min(policy.cpus or processors, processors)
-    found = (
-        f"{size(limits.memory_bytes)} of {size(has)} memory, {cpus:g} of {count(processors, 'processor')}, "
-        f"{limits.processes:,} processes; {'the' if policy.with_network else 'no'} network"
-        f"{'; a read-only root' if policy.has_read_only_root else ''}"
+    bounds = {
+        "memory": f"{size(limits.memory_bytes)}{f' of {size(has)}' if has else ''} memory",
+        "processors": f"{cpus:g} of {count(processors, 'processor')}",
+        "processes": f"{limits.processes:,} processes",
+    }
+    unlimited = _unlimited(docker.facts) if docker is not None else []
+    said = "; ".join(
+        part
+        for part in (
+            ", ".join(text for name, text in bounds.items() if name not in unlimited),
+            f"no limit on {', '.join(unlimited)}, which this engine does not have" if unlimited else "",
+            f"{'the' if policy.with_network else 'no'} network",
+            "a read-only root" if policy.has_read_only_root else "",
+        )
+        if part
     )
+    if unlimited:
+        todo = "Give it cgroups that can: for a rootless one, Delegate=cpu memory pids in systemd's user@.service."
+        return Check(SECTION, "pods", "note", said, todo)
     if case.engine == "sandbox" and (policy.with_network or policy.has_read_only_root or policy.cpus is not None):
         todo = (
             "Use the docker engine: the sandbox has neither a network, nor a limit on processors, nor a read-only root."
         )
-        return Check(SECTION, "pods", "note", found, todo)
-    if limits.memory_bytes > has:
-        return Check(SECTION, "pods", "note", found, "Give less than the machine has by --pod-memory.")
-    return Check(SECTION, "pods", "ok", found)
+        return Check(SECTION, "pods", "note", said, todo)
+    if has and limits.memory_bytes > has:
+        return Check(SECTION, "pods", "note", said, "Give less than the machine has by --pod-memory.")
+    return Check(SECTION, "pods", "ok", said)
+
+
+def _unlimited(facts: "Facts") -> list[str]:
+    can = (("memory", facts.limits_memory), ("processors", facts.limits_cpus), ("processes", facts.limits_processes))
+    return [name for name, is_limited in can if not is_limited]
 
 
 def architecture_check(machine: str, proc: Path = PROC) -> Check:

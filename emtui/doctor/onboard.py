@@ -1,6 +1,8 @@
 """What a Docker Engine that works has on board, and how much room it has left."""
 
 import asyncio
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ from emtui.doctor.checks import Check
 from emtui.doctor.disks import disk_check
 
 if TYPE_CHECKING:
-    from emtui.local.engines.docker.daemon import Facts
+    from emtui.local.engines.docker.daemon import Found
 
 SECTION = "engine"
 
@@ -19,42 +21,38 @@ _ANSWER_S = 5.0
 def look_on_board(case: Case) -> list[Check]:
     """The base images, and the disk of the engine where that is this machine's. Blocks.
 
-    Nothing is said where the docker engine would not be used.
+    Nothing is said where the docker engine would not be used, or has gone meanwhile, which is told with the engines.
     """
-    if case.engine != "docker":
+    if case.engine != "docker" or case.docker is None:
         return []
-    asked = asyncio.run(_ask(case))
-    if asked is None:
+    names = asyncio.run(_names(case.docker))
+    if names is None:
         return []
-    facts, names, is_here = asked
+    facts = case.docker.facts
     checks = [_base_images(case, facts.product, names)]
-    root = Path(facts.root_folder)
-    if is_here and facts.root_folder and root.exists():
+    if case.docker.is_on_this_kernel and os.path.isdir(facts.root_folder):  # noqa: PTH112 - Path.is_dir may raise
         free = f"Free some space: {facts.product.lower()} system df shows what takes it."
-        checks.append(disk_check(SECTION, f"disk of {facts.product}", root, free))
+        # A build or a load may fail for that, but not emtui.
+        disk = disk_check(SECTION, f"disk of {facts.product}", Path(facts.root_folder), free)
+        checks.append(replace(disk, state="note") if disk.state == "fail" else disk)
     return checks
 
 
-async def _ask(case: Case) -> "tuple[Facts, list[str], bool] | None":
-    """What the first engine that answers is, the names of its images, and whether it is behind a socket."""
+async def _names(found: "Found") -> list[str] | None:
+    """The names of its images; None where it does not answer any more."""
     from emtui.local.engines.docker.daemon import Daemon
-    from emtui.local.engines.docker.places import places
     from emtui.local.engines.docker.problems import DaemonProblem, daemon_problems
 
-    for place in places(case.environment):
-        daemon = Daemon(place)
-        try:
-            facts = await daemon.facts()
-            with daemon_problems():
-                async with asyncio.timeout(_ANSWER_S):
-                    images = await daemon.docker.images.list()
-        except DaemonProblem:
-            continue  # which is told with the engines
-        finally:
-            await daemon.aclose()
-        names = sorted({str(name) for image in images for name in image.get("RepoTags") or ()})
-        return facts, names, place.socket is not None
-    return None
+    daemon = Daemon(found.place)
+    try:
+        with daemon_problems():
+            async with asyncio.timeout(_ANSWER_S):
+                images = await daemon.docker.images.list()
+    except DaemonProblem:
+        return None
+    finally:
+        await daemon.aclose()
+    return sorted({str(name) for image in images for name in image.get("RepoTags") or ()})
 
 
 def _base_images(case: Case, product: str, names: list[str]) -> Check:

@@ -60,19 +60,22 @@ class Human:
         return wrapped or [margin]
 
     def summary(self, checks: Sequence[Check], *, is_local: bool, engine: str) -> list[str]:
-        """The last lines: whether it can be used, and how many lines say what could be better."""
+        """The last lines: whether it can be used, which lines say what could be better, and what does not work.
+
+        They are all that is left on a small terminal: what does not work is said once more.
+        """
         what = "Local mode" if is_local else "The profile"
-        fails = sum(check.state == "fail" for check in checks)
-        notes = sum(check.state == "note" for check in checks)
+        fails = [check for check in checks if check.state == "fail"]
+        notes = [check for check in checks if check.state == "note"]
         with_engine = f", with the {engine} engine" if engine else ""
-        said = (
-            f"{what} cannot be used so: {count(fails, 'line says', 'lines say')} what does not work."
-            if fails
-            else f"{what} can be used{with_engine}."
-        )
+        said = f"{what} can be used{with_engine}."
+        if fails:
+            said = f"{what} cannot be used so: {count(len(fails), 'line says', 'lines say')} what does not work."
         if notes:
-            said += f" {count(notes, 'line says', 'lines say')} what could be better."
-        return ["", *textwrap.wrap(said, self._columns)]
+            names = ", ".join(dict.fromkeys(safe_str(check.name, _LONGEST) for check in notes))
+            said += f" {count(len(notes), 'line says', 'lines say')} what could be better: {names}."
+        repeated = [line for check in fails for line in self._check(check)]
+        return ["", *textwrap.wrap(said, self._columns), *repeated]
 
     def _painted(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._has_colour else text

@@ -2,17 +2,21 @@
 
 import fcntl
 import os
+import stat
 import struct
+from itertools import takewhile
 from pathlib import Path
 
-from emtui.doctor.case import Case, nearest_folder
+from emtui.doctor.case import Case
 from emtui.doctor.checks import Check
 from emtui.doctor.disks import disk_check
+from emtui.doctor.folders import denied_folder, is_read_only, nearest_folder
 from emtui.folder_lock import LOCK
 
 SECTION = "workspace"
 
 _ELSEWHERE = "Give yourself the rights to it, or choose another directory with --local."
+_WRITABLE = "Choose a directory that can be written to with --local."
 _FREE = "Free some space, or choose a directory on another disk with --local."
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
@@ -22,18 +26,35 @@ def look_at_folder(case: Case) -> list[Check]:
     """The folder, its user, its database. Blocks."""
     folder = case.workspace
     if "\0" in str(folder):
-        return [Check(SECTION, "folder", "fail", f"{folder}: a NUL character cannot be in a path", "Remove it.")]
-    if not folder.exists() and not folder.is_symlink():
+        return [_failed(f"{folder}: a NUL character cannot be in a path", "Remove it.")]
+    try:
+        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
         return [_to_be_made(folder)]
-    if not folder.is_dir():
-        return [Check(SECTION, "folder", "fail", f"{folder}: a file, not a directory", "Give --local a directory.")]
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        return [Check(SECTION, "folder", "fail", f"{folder}: you have no rights to it", _ELSEWHERE)]
-    foreign = _foreign(folder) if case.has_local_end else ""
-    if foreign:
-        found = f"{folder}: not a workspace of emtui (it holds {foreign!r})"
-        return [Check(SECTION, "folder", "fail", found, "Give --local a new or empty directory.")]
+    except PermissionError:
+        return [_failed(f"{folder}: you have no rights to {denied_folder(folder)}", _ELSEWHERE)]
+    except OSError as error:
+        return [_failed(f"{folder}: {os.strerror(error.errno or 0)}", "Choose another directory with --local.")]
+    unfit = _unfit(folder, is_folder=is_folder, is_ours=case.has_local_end)
+    if unfit is not None:
+        return [unfit]
     return [Check(SECTION, "folder", "ok", str(folder)), *_user(folder), *_database(folder)]
+
+
+def _unfit(folder: Path, *, is_folder: bool, is_ours: bool) -> Check | None:
+    """Why what is there cannot be used; `is_ours` says that it is to be a workspace."""
+    if not is_folder:
+        return _failed(f"{folder}: a file, not a directory", "Give --local a directory.")
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        if is_read_only(folder):
+            return _failed(f"{folder}: its file system is read-only", _WRITABLE)
+        return _failed(f"{folder}: you have no rights to it", _ELSEWHERE)
+    foreign = _foreign(folder) if is_ours else ""
+    if foreign:
+        return _failed(
+            f"{folder}: not a workspace of emtui (it holds {foreign!r})", "Give --local a new or empty directory."
+        )
+    return None
 
 
 def look_at_disk(case: Case) -> list[Check]:
@@ -41,13 +62,21 @@ def look_at_disk(case: Case) -> list[Check]:
     return [disk_check(SECTION, "disk", nearest_folder(case.workspace), _FREE)]
 
 
+def _failed(found: str, todo: str) -> Check:
+    return Check(SECTION, "folder", "fail", found, todo)
+
+
 def _to_be_made(folder: Path) -> Check:
     parent = nearest_folder(folder)
-    in_the_way = next((path for path in folder.parents if path.exists() and not path.is_dir()), None)
+    missing = takewhile(lambda path: path != parent, (folder, *folder.parents))
+    in_the_way = next((path for path in missing if os.path.lexists(path)), None)
     if in_the_way is not None:
-        return Check(SECTION, "folder", "fail", f"{in_the_way}: a file is in the way", "Choose another directory.")
+        kind = "a link that leads nowhere" if in_the_way.is_symlink() else "a file"
+        return _failed(f"{in_the_way}: {kind} is in the way", "Choose another directory.")
     if not os.access(parent, os.W_OK | os.X_OK):
-        return Check(SECTION, "folder", "fail", f"{folder} cannot be made: no rights to {parent}", _ELSEWHERE)
+        if is_read_only(parent):
+            return _failed(f"{folder} cannot be made: the file system of {parent} is read-only", _WRITABLE)
+        return _failed(f"{folder} cannot be made: no rights to {parent}", _ELSEWHERE)
     return Check(SECTION, "folder", "ok", f"{folder} will be made")
 
 

@@ -258,4 +258,6 @@ def _gone_or_denied(error: OSError, shown: str) -> Exception:
         return NotFound(f"no such file: {shown}")
     if error.errno in (errno.ELOOP, errno.ENXIO):
         return Forbidden(f"a link or device is never opened: {shown}")
-    return LocalProblem(f"{shown}: {os.strerror(error.errno or 0)}")
+    from emtui.local.stopping import remedy_for  # asyncio with it, which a pod's supervisor does without
+
+    return LocalProblem(f"{shown}: {os.strerror(error.errno or 0)}", remedy=remedy_for(error, shown))

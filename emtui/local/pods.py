@@ -5,15 +5,19 @@ import math
 import os
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from emtui.errors import EmtuiError, InvalidField
-from emtui.local.engines.base import Engine, PodRequest
+from emtui.local.engines.base import DEFAULT_BASE_IMAGES, Engine, PodRequest
+from emtui.local.engines.other import OtherPods
+from emtui.local.engines.records import wire_time
+from emtui.local.engines.references import on_board
 from emtui.local.images import Images
 from emtui.local.names import ImageName, parse_image, with_prefix
-from emtui.local.stopping import to_end
-from emtui.local.store import Store
-from emtui.models import NODES, PodSpec, PodState, PodStatus, Terminated, Waiting
+from emtui.local.stopping import disk_errors, to_end
+from emtui.local.workspace import Workspace
+from emtui.models import NODES, PodSpec, PodState, PodStatus, Waiting
 from emtui.threads import in_thread
 
 MAX_DURATION_MIN = 7 * 24 * 60
@@ -32,35 +36,62 @@ _MINUTES_REMEDY = "Give the minutes after which the pod is stopped."
 
 
 class Pods:
-    """One user's pods, of which the last is the one that counts."""
+    """One user's pods, of which the last is the one that counts.
 
-    def __init__(self, store: Store, engine: Engine, images: Images, user: str) -> None:
-        self._store = store
+    Args:
+        workspace: theirs.
+        engine: the one at work.
+        images: the user's.
+        user: their name.
+        base_images: the names of the base images that are to be on board.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        engine: Engine,
+        images: Images,
+        user: str,
+        base_images: Sequence[str] = DEFAULT_BASE_IMAGES,
+    ) -> None:
+        self._store = workspace.store
         self._engine = engine
+        self._others = OtherPods(workspace.blobs / "pods")
         self._images = images
         self._user = user
+        self._base_images = tuple(base_images)
 
     async def run(self, spec: PodSpec) -> None:
         """Replace the pod by a new one.
 
-        The previous pod is stopped first, and has its grace period. Each of the two steps goes to its end even where
-        the caller is cancelled: there is never a pod that nobody knows.
+        The previous pod is stopped first, and has its grace period, whichever engine has started it. Each of the two
+        steps goes to its end even where the caller is cancelled: there is never a pod that nobody knows.
 
         Raises:
             InvalidField: a field is not acceptable.
+            LocalProblem: the engine is away; the previous pod goes on.
         """
         name, node = check_spec(spec, datetime.now(UTC))
+        # Asked first: an engine that is away must not cost the pod that runs.
+        reference = await self._images.find(name)
         await to_end(self._stop_previous())
-        await to_end(self._start(spec, name, node))
+        await to_end(self._start(spec, name, node, reference))
 
     async def _stop_previous(self) -> None:
         previous = await in_thread(self._last)
-        if previous is not None and self._is_ours(previous) and previous["reference"] is not None:
-            await self._engine.stop(previous["pod_id"])
-            await self._keep_final(previous, await self._engine.state(previous["pod_id"]))
+        if previous is None or previous["reference"] is None:
+            return
+        pod_id, engine = previous["pod_id"], previous["engine"]
+        if self._is_ours(previous):
+            await self._engine.stop(pod_id)
+            await self._keep_final(previous, await self._engine.state(pod_id))
+        elif previous["final_state"] is None:
+            with disk_errors("stop"):
+                await in_thread(self._others.stop, pod_id, engine)
+            state, _ = await in_thread(self._others.state, pod_id, engine)
+            await self._keep_final(previous, PodState.model_validate(state))
 
-    async def _start(self, spec: PodSpec, name: ImageName, node: str) -> None:
-        reference = await self._images.find(name)
+    async def _start(self, spec: PodSpec, name: ImageName, node: str, reference: str | None) -> None:
         pod_id = await in_thread(self._record, spec, reference)
         if reference is None:
             return
@@ -91,7 +122,7 @@ class Pods:
         if row["reference"] is None:
             return PodStatus(state=self._not_pulled(row))
         if not self._is_ours(row):
-            return PodStatus(state=self._of_other_engine(row))
+            return PodStatus(state=await self._of_other_engine(row))
         state = await self._engine.state(row["pod_id"])
         await self._keep_final(row, state)
         return PodStatus(state=state)
@@ -131,14 +162,15 @@ class Pods:
         asked = datetime.fromisoformat(row["asked_at"])
         waited = datetime.now(UTC) - max(due, asked)
         if waited < timedelta(0):
-            return PodState(waiting=Waiting(reason="ContainerCreating", message=f"starts at {due.isoformat()}"))
+            told = f"starts at {wire_time(due.timestamp())}"
+            return PodState(waiting=Waiting(reason="Scheduled", message=told))
         name = parse_image(spec["docker_image"], "docker_image")
         named = name if name.registry else with_prefix(name, self._user)
         shown = named.full_repository if named.reference.endswith(":latest") else named.reference
         full = named.reference if named.registry else f"docker.io/library/{named.reference}"
         error = (
             f'rpc error: code = NotFound desc = failed to pull and unpack image "{full}": '
-            f'failed to resolve reference "{full}": {full}: not found'
+            f'failed to resolve reference "{full}": {full}: not found{self._of_base_image(name)}'
         )
         if waited < PULL_BACKOFF_AFTER:
             return PodState(waiting=Waiting(reason="ErrImagePull", message=error))
@@ -148,9 +180,19 @@ class Pods:
             )
         )
 
-    def _of_other_engine(self, row: sqlite3.Row) -> PodState:
-        message = f"started with the engine {row['engine']}; open this workspace with it to see how the pod is"
-        return PodState(terminated=Terminated(exitCode=137, reason="ContainerStatusUnknown", message=message))
+    def _of_base_image(self, name: ImageName) -> str:
+        """What is added where a base image was meant: the name with the user's prefix would mislead."""
+        base = on_board(name.reference, self._base_images)
+        if base is None:
+            return ""
+        return f"; the base image {base}:{name.tag} is not on board either, and nothing is ever pulled: put it there"
+
+    async def _of_other_engine(self, row: sqlite3.Row) -> PodState:
+        found, is_final = await in_thread(self._others.state, row["pod_id"], row["engine"])
+        state = PodState.model_validate(found)
+        if is_final:
+            await self._keep_final(row, state)
+        return state
 
 
 def check_spec(spec: PodSpec, now: datetime) -> tuple[ImageName, str]:

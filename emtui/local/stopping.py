@@ -59,17 +59,35 @@ _REMEDIES = {
     errno.ENOSPC: "Free some space on the disk of the workspace, then try again. Nothing was kept.",
     errno.EDQUOT: "Free some space in your quota, then try again. Nothing was kept.",
     errno.EROFS: "The disk of the workspace is read-only; open another directory with --local.",
-    errno.EACCES: "Give yourself the rights to it in the workspace's volume.",
-    errno.EPERM: "Give yourself the rights to it in the workspace's volume.",
     errno.EIO: "The disk of the workspace fails; look at the system's log.",
 }
 
 
+_DENIED = (errno.EACCES, errno.EPERM)
+
+
+def remedy_for(error: OSError, path: str = "") -> str:
+    """What can be done about an error of the workspace's disk; empty for nothing that is known.
+
+    `path` is where in the volume it was, empty where that is not known.
+    """
+    if error.errno not in _DENIED:
+        return _REMEDIES.get(error.errno or 0, "")
+    from shlex import quote
+
+    # All that is below the volume's own folder: one that holds it may be closed as well.
+    top = path.strip("/").partition("/")[0]
+    shown = quote(f"/data/{top}") if top else "/data/<folder>"
+    return (
+        "Give yourself the rights to it. What a pod has written as root, a pod can open to you: "
+        f"run one with the command chmod -R a+rwX {shown}"
+    )
+
+
 @contextlib.contextmanager
-def disk_errors(what: str) -> Iterator[None]:
-    """OSErrors of the workspace's disk as LocalProblem; `what` is the operation that they end."""
+def disk_errors(what: str, path: str = "") -> Iterator[None]:
+    """OSErrors of the workspace's disk as LocalProblem; `what` is the operation that they end, `path` where."""
     try:
         yield
     except OSError as error:
-        number = error.errno or 0
-        raise LocalProblem(f"{what}: {os.strerror(number)}", remedy=_REMEDIES.get(number, "")) from error
+        raise LocalProblem(f"{what}: {os.strerror(error.errno or 0)}", remedy=remedy_for(error, path)) from error

@@ -43,7 +43,7 @@ async def receive(
         names.add(source.name)
     if sum(source.size_bytes for source in files) > limit_bytes:
         raise too_large()
-    with disk_errors("uplink"):
+    with disk_errors("uplink", dest_path):
         await in_thread(check_target, volume, parts, names.all)
     async with incoming(staging, volume, limit_bytes) as taken:
         for source in files:
@@ -141,7 +141,7 @@ class Incoming:
         if not names:
             raise no_files()
         parts = split_path(dest_path, what="dest_path")
-        with disk_errors("uplink"):
+        with disk_errors("uplink", dest_path):
             await in_thread(commit, self._batch.folder, self._volume, parts, names)
         from emtui.models import UplinkResult  # pydantic: the first listing does without it
 

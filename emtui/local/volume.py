@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from emtui.backend import CHUNK_BYTES, Download
 from emtui.errors import BadRequest, ContractViolation, NotFound
 from emtui.local.handles import DirHandle
-from emtui.local.stopping import Stop, disk_errors, stoppable
+from emtui.local.stopping import Stop, disk_errors, remedy_for, stoppable
 from emtui.paths import split_path
 from emtui.threads import in_thread
 
@@ -99,7 +99,7 @@ async def open_download(volume: DirHandle, path: str) -> AsyncIterator[Download]
         raise BadRequest("filepath: a file is needed", remedy="Choose a file of the volume.")
     opened: list[_OpenFile] = []
     try:
-        with disk_errors("downlink"):
+        with disk_errors("downlink", path):
             # The file is put where it is found also if this call is cancelled meanwhile.
             await in_thread(lambda: opened.append(_open(volume, parts)))
             file = opened[0]
@@ -147,7 +147,8 @@ def _delete(staging: DirHandle, volume: DirHandle, parts: tuple[str, ...]) -> No
     except (NotFound, FileNotFoundError):
         raise BadRequest(f"no such file or folder: {shown}", remedy="Refresh the list and choose again.") from None
     except OSError as error:
-        raise BadRequest(f"File delete failed: {shown}: {os.strerror(error.errno or 0)}") from error
+        problem = f"File delete failed: {shown}: {os.strerror(error.errno or 0)}"
+        raise BadRequest(problem, remedy=remedy_for(error, shown)) from error
     with contextlib.suppress(OSError):  # it is out of the volume; what is left of it goes at the next start
         staging.remove(moved)
 

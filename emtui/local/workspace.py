@@ -93,8 +93,10 @@ class Workspace:
 
     def _take(self, made: list[Path]) -> None:
         """Check that the directory is ours or free, and make it. What was made is added to `made`."""
-        for folder in reversed((self.path, *self.path.parents)):
+        for folder in reversed(self.path.parents):
             _make_folder(folder, made)
+        # A pod that is root may leave programs in it that make root of whoever starts them.
+        _make_folder(self.path, made, mode=0o700)
         foreign = foreign_entries(self.path)
         if foreign:
             raise WorkspaceProblem(
@@ -138,9 +140,9 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(expanded))  # noqa: PTH100 - resolve() would follow a link that is meant
 
 
-def _make_folder(folder: Path, made: list[Path]) -> None:
+def _make_folder(folder: Path, made: list[Path], mode: int = 0o777) -> None:
     try:
-        folder.mkdir()
+        folder.mkdir(mode)
     except FileExistsError as error:
         if not folder.is_dir():
             raise WorkspaceProblem(

@@ -14,7 +14,7 @@ from emtui.text import safe_text
 from widgets.safe_input import SafeInput
 
 Row = tuple[str, str, str]
-"""Group, key, and what it does."""
+"""Group, key, and what it does; a row without a key is something to know."""
 
 _KEY_COLUMNS = 14
 
@@ -80,6 +80,9 @@ class HelpScreen(ModalScreen[None]):
                 group = row[0]
                 lines += [Content("")] if lines else []
                 lines.append(safe_text(group, "bold $em-folder"))
+            if not row[1]:
+                lines.append(Content.assemble("· ", safe_text(row[2])))
+                continue
             key = safe_text(row[1], "bold")
             gap = " " * max(2, _KEY_COLUMNS - key.cell_length)
             lines.append(Content.assemble("  ", key, gap, safe_text(row[2])))

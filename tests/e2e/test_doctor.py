@@ -140,6 +140,69 @@ def test_letters_that_the_locale_has_not_are_words(tmp_path: Path) -> None:
         assert "100 \\xd7 120" in terminal.text()
 
 
+def test_a_locale_that_has_not_its_letters_gets_ascii(tmp_path: Path) -> None:
+    command = [*EMTUI, "doctor", "--local", str(tmp_path / "ws"), "--engine", "simulated"]
+    with Terminal(command, size=(100, 120), env={"LC_ALL": "POSIX"}) as terminal:
+        assert terminal.wait_exit(60) == 0
+        assert "  ok   streams" in terminal.text()
+        assert "looking at the engines ..." in terminal.raw.decode()
+        assert terminal.raw.isascii()
+
+
+def test_the_last_lines_of_a_small_terminal_say_what_does_not_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    command = [*EMTUI, "doctor", "--local", str(tmp_path / "file"), "--engine", "simulated"]
+    with Terminal(command, size=(80, 24)) as terminal:
+        assert terminal.wait_exit(60) == 3
+        _, said, last = terminal.text().rpartition("Local mode cannot be used so: 1 line says")
+        assert said
+        assert re.search(r"could\s+be\s+better: .*simulated, ", last)
+        assert re.search("▼ folder .*a file, not a\\s+directory\\s+→ Give --local a directory", last, re.DOTALL)
+
+
+def test_a_pipe_in_place_of_the_configuration_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    began = time.monotonic()
+    done = _run("-p", "em", "--config", str(tmp_path / "pipe"), "--json")
+    assert time.monotonic() - began < 20
+    assert (done.returncode, done.stderr) == (3, "")
+    (fail,) = (check for check in json.loads(done.stdout)["checks"] if check["state"] == "fail")
+    assert "not a regular file" in fail["found"]
+
+
+# A configuration on a disk that is away: whoever opens it waits.
+_HANGS = """
+import sys, threading, emtui.config
+from emtui.__main__ import main
+emtui.config.read_config = lambda path: (print("reading", file=sys.stderr, flush=True), threading.Event().wait())
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_configuration_that_never_answers_is_not_waited_for(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _HANGS, "doctor", "-p", "em", "--local", str(tmp_path / "ws"), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 3
+    fails = [check for check in json.loads(done.stdout)["checks"] if check["state"] == "fail"]
+    assert {check["section"] for check in fails} == {"configuration"}
+    assert all("no end within 5 s" in check["found"] and check["todo"] for check in fails)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_can_be_ended_while_the_configuration_does_not_answer(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HANGS, "doctor", "-p", "em"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it takes no lock
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"reading\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=5) == (b"", b"")
+    assert process.returncode == 130
+
+
 @pytest.mark.slow
 def test_an_engine_that_never_answers_is_a_line_in_good_time(silent: None, tmp_path: Path) -> None:
     began = time.monotonic()
@@ -152,22 +215,34 @@ def test_an_engine_that_never_answers_is_a_line_in_good_time(silent: None, tmp_p
     assert done.returncode == 0
 
 
+# When in the examination it is ended: from the first moment in which there is something to be left behind.
+MOMENTS_S = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_ended_early_it_leaves_nothing_behind(number: signal.Signals, silent: None, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [*EMTUI, "doctor", "--local", str(tmp_path / "ws")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # Where the tests run under nohup or in the background, a child would ignore the signal too.
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - it takes no lock
-    )
-    until(lambda: list(tmp_path.glob(".emtui-doctor-*/workspace/emtui.db")), "the place to try engines in")
-    process.send_signal(number)
-    out, err = process.communicate(timeout=5)
-    assert process.returncode == 128 + number
-    assert err == b""
-    assert b"Traceback" not in out
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("is_silent", [True, False])
+def test_ended_early_it_leaves_nothing_behind(
+    number: signal.Signals, is_silent: bool, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if is_silent:
+        request.getfixturevalue("silent")
+    for moment_s in MOMENTS_S:
+        process = subprocess.Popen(
+            [*EMTUI, "doctor", "--local", str(tmp_path / "ws")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Where the tests run under nohup or in the background, a child would ignore the signal too.
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - it takes no lock
+        )
+        until(lambda: list(tmp_path.glob(".emtui-doctor-*")), "the place to try engines in")
+        time.sleep(moment_s)
+        process.send_signal(number)
+        process.send_signal(number)  # who is impatient hinders nothing
+        out, err = process.communicate(timeout=10)
+        assert list(tmp_path.iterdir()) == []
+        assert err == b""
+        assert b"Traceback" not in out
+        assert process.returncode == 128 + number
 
 
 def test_who_has_read_enough_may_go(tmp_path: Path) -> None:

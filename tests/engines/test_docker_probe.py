@@ -46,7 +46,7 @@ def test_one_without_a_base_image(workspace: Workspace) -> None:
     need_docker()
     found = probe_places([DOCKER_PLACE], workspace, ("nowhere",), Stop())
     assert found.reservation == "none of the base images is on board (nowhere)"
-    assert found.remedy == "Put one on board: docker pull nowhere."
+    assert found.remedy == "Put one on board: docker pull nowhere; without a network: docker load -i FILE.tar."
 
 
 def test_the_next_place_is_tried(workspace: Workspace, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_nobody_behind_the_socket(workspace: Workspace, tmp_path: Path) -> None:
         unused.bind(str(path))
     found = probe_places([place(path)], workspace, (), Stop())
     assert found.reason == f"{path}: nothing answers there (connection refused)"
-    assert found.remedy == "Start the Docker Engine (systemctl start docker)."
+    assert found.remedy.startswith("Start the Docker Engine (systemctl start docker).")
 
 
 def test_one_that_is_silent(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Profiles out of a file: what is right, what is wrong and where, and what was meant."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,12 @@ def test_unknown_keys_are_told_and_not_obeyed(file: Path) -> None:
 def test_an_option_that_is_wrong_is_named() -> None:
     with pytest.raises(ConfigProblem, match="--em-url"):
         configured_profile(None, None, {"em_url": "x" * 5000})
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "config.toml"
+    make(path)
+    with pytest.raises(ConfigProblem, match="not a regular file") as told:
+        read_config(path)
+    assert told.value.remedy

@@ -1,7 +1,9 @@
 """The looks of `emtui doctor` at engines: real sockets with real rights, and engines that are really tried."""
 
 import asyncio
+import errno
 import os
+import pwd
 import socket
 import tempfile
 import time
@@ -18,8 +20,7 @@ from emtui.local.engines.choice import Finding, remember_engine
 from emtui.local.workspace import Workspace
 from emtui.profile import Profile, Remote
 from tests.engines.docker_here import DOCKER_PLACE, need_docker
-
-NOBODY = 65_534
+from tests.unit.as_nobody import NOBODY, as_nobody
 
 
 @pytest.fixture
@@ -47,26 +48,8 @@ def listening(short: Path) -> Iterator[Path]:
 
 
 def _as_nobody(look: Callable[[], Check]) -> Check:
-    """What somebody without any rights is told."""
-    if os.geteuid() != 0:
-        return look()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            check = look()
-            os.write(writing, "\0".join((check.section, check.name, check.state, check.found, check.todo)).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as told:
-        section, name, state, found, todo = told.read().split("\0")
-    os.waitpid(child, 0)
-    assert state in ("ok", "note", "fail")
-    return Check(section, name, "fail" if state == "fail" else "note" if state == "note" else "ok", found, todo)
+    (check,) = as_nobody(lambda: [look()])
+    return check
 
 
 # ---------------------------------------------------------------------------------------------------- sockets
@@ -102,15 +85,36 @@ def test_a_socket_of_a_group_is_denied_with_the_group_to_join(listening: Path) -
     assert f"usermod -aG {group.gr_name} " in check.todo
 
 
-def test_a_socket_behind_a_folder_that_may_not_be_looked_into(listening: Path) -> None:
-    listening.parent.chmod(0o700 if os.geteuid() == 0 else 0o000)
+def test_a_socket_behind_a_folder_that_may_not_be_looked_into(short: Path) -> None:
+    own = short / ".docker"
+    (own / "run").mkdir(parents=True)
+    path = own / "run/docker.sock"
+    own.chmod(0o700 if os.geteuid() == 0 else 0o000)
+    environments: list[tuple[dict[str, str], str]] = [
+        ({"HOME": str(short)}, f"sudo chown -R {pwd.getpwuid(_somebody()).pw_name} {own}."),
+        ({"HOME": str(path.parent)}, "Set HOME"),
+        (
+            {"HOME": str(own), "XDG_RUNTIME_DIR": str(own)},
+            f"Set XDG_RUNTIME_DIR to your own folder (/run/user/{_somebody()})",
+        ),
+        ({}, f"rights to {own}."),
+    ]
     try:
-        check = _as_nobody(lambda: sockets.look_at_socket(listening))
+        for environment, words in environments:
+            check = _as_nobody(lambda environment=environment: sockets.look_at_socket(path, environment))  # type: ignore[misc]
+            assert check.state == "note"
+            assert f"behind {own}, which you may not look into" in check.found
+            assert words in check.todo
+        named = _as_nobody(lambda: sockets.look_at_socket(path, {}, is_named=True))
+        podman = _as_nobody(lambda: sockets.look_at_socket(own / "podman.sock", {}))
     finally:
-        listening.parent.chmod(0o755)
-    assert check.state == "note"
-    assert "may not look into" in check.found
-    assert str(listening.parent) in check.todo
+        own.chmod(0o755)
+    assert "Set DOCKER_HOST" in named.todo
+    assert "podman.socket" in podman.todo
+
+
+def _somebody() -> int:
+    return NOBODY if os.geteuid() == 0 else os.geteuid()
 
 
 def test_what_is_no_socket_and_one_that_nobody_listens_at(short: Path) -> None:
@@ -124,7 +128,13 @@ def test_what_is_no_socket_and_one_that_nobody_listens_at(short: Path) -> None:
     assert all(check.todo for check in found.values())
     assert "a file, not a socket" in found["file"].found
     assert "a folder, not a socket" in found["folder"].found
-    assert "No such file" in found["link"].found
+    assert "a link that leads nowhere" in found["link"].found
+    assert "move that away" in found["file"].todo
+    too_long = short / ("x" * 110)
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(short / "s"))
+        (short / "s").rename(too_long)
+    assert "over 107 bytes" in sockets.look_at_socket(too_long).todo
     assert "nothing answers behind it (Connection refused)" in found["left"].found
 
 
@@ -153,12 +163,56 @@ def test_what_is_named_is_the_only_one(case: Case, listening: Path) -> None:
     assert f"{listening}.not" in none.found
     assert "Start Docker" in none.todo
 
-    case.environment = {"DOCKER_HOST": "tcp://user:canary@127.0.0.1:1"}
-    (far,) = sockets.look_at_sockets(case)
-    assert "canary" not in far.found
+    assert "unset it" in none.todo
     case.environment = {"DOCKER_CONTEXT": "bench"}
     (context,) = sockets.look_at_sockets(case)
     assert "the Docker context bench" in context.found
+
+
+@pytest.mark.parametrize("scheme", ["unix://", "tcp://", "http://", "ssh://", "", "what://"])
+@pytest.mark.parametrize("user", ["me:canary@", "canary@", "me:can/canary@", "me:can@canary@", "me:\ncanary@"])
+def test_no_part_of_a_user_or_a_password_is_told(case: Case, scheme: str, user: str) -> None:
+    case.environment = {"DOCKER_HOST": f"{scheme}{user}host.example:1"}
+    (check,) = sockets.look_at_sockets(case)
+    assert "can" not in f"{check.found} {check.todo}".replace("can be", "")
+    assert f"{scheme}…@host.example:1" in check.found
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("nonsense", "nonsense: not an address"),
+        ("UNIX:///run/docker.sock", "not an address"),
+        ("fd://3", "not an address"),
+        ("/run/docker.sock", "not an address"),
+        ("tcp://", "without a host"),
+        ("unix://", "without a path"),
+        ("unix://docker.sock", "not an absolute path"),
+    ],
+)
+def test_what_is_no_address_is_not_well(case: Case, url: str, words: str) -> None:
+    case.environment = {"DOCKER_HOST": url}
+    (check,) = sockets.look_at_sockets(case)
+    assert (check.name, check.state) == ("DOCKER_HOST", "note")
+    assert words in check.found
+    assert check.todo.startswith("Set DOCKER_HOST to ")
+    assert "unset it" in check.todo
+
+
+@pytest.mark.parametrize("url", ["tcp://10.0.0.1:2375", "https://h", "ssh://h", "npipe:////./pipe/docker_engine"])
+def test_an_address_is_only_told(url: str) -> None:
+    check = sockets.named_check(url)
+    assert (check.state, check.found.startswith(url)) == ("ok", True)
+
+
+def test_what_somebody_names_and_is_no_socket_is_not_to_be_removed(case: Case, short: Path) -> None:
+    (short / "passwd").touch()
+    for path, kind in ((short / "passwd", "a file"), (short, "a folder")):
+        case.environment = {"DOCKER_HOST": f"unix://{path}"}
+        _, check = sockets.look_at_sockets(case)
+        assert f"{path}: {kind}, not a socket" in check.found
+        assert check.todo.startswith("Set DOCKER_HOST to ")
+        assert not any(word in check.todo.lower() for word in ("remove", "move", "start"))
 
 
 # ---------------------------------------------------------------------------------------------------- engines
@@ -213,15 +267,47 @@ def test_none_is_tried_where_none_is_needed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_to_try_them_in_that_cannot_be_had(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "is_beside", "state", "words"),
+    [
+        (errno.ENOSPC, True, "fail", ("Free some space on the disk of {beside}", "--local")),
+        (errno.ENOSPC, False, "note", ("Free some space on the disk of {elsewhere}", "TMPDIR")),
+        (errno.EACCES, True, "fail", ("rights to {beside}", "--local")),
+        (errno.EROFS, False, "note", ("Set TMPDIR",)),
+        (errno.EROFS, True, "fail", ("Choose another directory with --local",)),
+    ],
+)
+def test_a_place_to_try_them_in_that_cannot_be_had(
+    case: Case, number: int, is_beside: bool, state: str, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(**_options: object) -> str:
-        raise OSError(28, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    if not is_beside:
+        monkeypatch.setattr("os.access", lambda _path, _mode: False)
     (check,) = engines.look_at_engines(case)
-    assert check.state == "fail"
-    assert "No space left" in check.found
-    assert check.todo
+    assert check.state == state
+    assert os.strerror(number) in check.found
+    for word in words:
+        assert word.format(beside=case.workspace.parent, elsewhere=tempfile.gettempdir()) in check.todo
+    assert ("TMPDIR" in check.todo) == (not is_beside)
+
+
+def test_a_workspace_that_may_not_be_looked_for_does_not_hide_the_engines(short: Path) -> None:
+    denied = short / "denied"
+    (denied / "ws").mkdir(parents=True)
+    denied.chmod(0o700 if os.geteuid() == 0 else 0o000)
+    checks = as_nobody(lambda: _tried(Case(Profile(denied / "ws", engine="simulated"), short / "config.toml")))
+    denied.chmod(0o700)
+    assert [check.name for check in checks] == [candidate.name for candidate in choose.CANDIDATES]
+
+
+def _tried(case: Case) -> list[Check]:
+    try:
+        return engines.look_at_engines(case)
+    finally:
+        case.scratch.remove()
 
 
 def test_a_socket_that_never_answers_is_not_waited_for(
@@ -246,6 +332,25 @@ FINDINGS = {
     "bwrap": Finding("sandbox(bwrap)", True),
     "simulated": Finding("simulated", True, reservation="nothing is executed"),
 }
+
+
+@pytest.mark.parametrize(
+    ("docker", "wanted", "before", "words"),
+    [
+        ("works", "simulated", "", "Leave out --engine simulated (engine, in a profile)"),
+        ("works", None, "simulated", "--engine docker takes one that works here"),
+        ("away", None, "", "Make one of those above work"),
+        ("away", "simulated", "", "Make one of those above work"),
+    ],
+)
+def test_how_to_have_pods_that_are_executed(
+    case: Case, docker: str, wanted: str | None, before: str, words: str
+) -> None:
+    case.profile = Profile(case.profile.workspace, engine=wanted)
+    candidates = [candidate for candidate in choose.CANDIDATES if candidate.family != "sandbox"]
+    *_, check = engines.told(case, candidates, [FINDINGS[docker], FINDINGS["simulated"]], before)
+    assert "nothing is executed" in check.found
+    assert words in check.todo
 
 
 @pytest.mark.parametrize(
@@ -318,6 +423,11 @@ def test_a_real_engine_with_its_version_its_images_and_its_disk(case: Case, monk
     assert "busybox:latest" in images.found.split(", ")
     assert [check.name for check in disk] in ([f"disk of {found.facts.product}"], [])
 
+    assert case.docker is not None
+    assert (case.docker.place.url, case.docker.facts.cpus) == (DOCKER_PLACE.url, found.facts.cpus)
+
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")  # the place that was chosen is asked, and no other
+    assert "busybox:latest" in onboard.look_on_board(case)[0].found.split(", ")
     case.profile = Profile(case.profile.workspace, engine="docker", base_images=("no-such-base",))
     images, *_ = onboard.look_on_board(case)
     assert images.state == "note"

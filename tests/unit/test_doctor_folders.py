@@ -2,22 +2,28 @@
 
 import json
 import os
+import signal
+import tempfile
 import threading
 import time
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from emtui.doctor import checks, configuration, remote, workspace
-from emtui.doctor.case import Case, Scratch
+from emtui.doctor.bounds import within
+from emtui.doctor.case import Case
 from emtui.doctor.checks import Check, Step, taken
 from emtui.doctor.examination import STEPS, examine
+from emtui.doctor.folders import is_read_only
 from emtui.doctor.report import Human, document
 from emtui.errors import ConfigProblem
 from emtui.local.workspace import Workspace
 from emtui.profile import Profile, Remote
 from tests.certificates import certificate
 from tests.serving import served_here
+from tests.unit.as_nobody import as_nobody
 
 
 @pytest.fixture
@@ -102,18 +108,46 @@ def test_a_database_that_cannot_be_opened(case: Case) -> None:
     assert "not a database" in _by_name(workspace.look_at_folder(case))["database"].found
 
 
-def test_the_place_to_try_things_in_is_beside_the_workspace_and_goes_again(case: Case, tmp_path: Path) -> None:
-    folder = case.scratch.folder()
-    assert folder.parent == tmp_path
-    assert case.scratch.folder() == folder
-    (folder / "x").mkdir()
-    case.scratch.remove()
-    assert list(tmp_path.iterdir()) == []
-    elsewhere = Scratch(Path("/nonexistent/ws"))
-    try:
-        assert elsewhere.folder().parent != Path("/")
-    finally:
-        elsewhere.remove()
+def test_a_folder_that_may_not_be_looked_for(case: Case) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        denied = Path(name) / "denied"
+        (denied / "ws").mkdir(parents=True)
+        Path(name).chmod(0o755)
+        denied.chmod(0o700 if os.geteuid() == 0 else 0o000)
+        case = Case(Profile(denied / "ws/new"), denied / "config.toml")
+        folder, disk = as_nobody(lambda: workspace.look_at_folder(case) + workspace.look_at_disk(case))
+        (config,) = as_nobody(lambda: configuration.look_at_configuration(case))
+        case.is_config_named = True
+        (named,) = as_nobody(lambda: configuration.look_at_configuration(case))
+        denied.chmod(0o700)
+    assert (folder.state, f"no rights to {denied}" in folder.found, "--local" in folder.todo) == ("fail", True, True)
+    assert (disk.name, disk.state) == ("disk", "ok")
+    # Without a profile emtui does not read it, and starts.
+    assert (config.state, "Permission denied" in config.found, bool(config.todo)) == ("note", True, True)
+    assert named.state == "fail"
+
+
+def test_a_file_system_that_is_read_only_says_so(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda _path, _mode: False)
+    monkeypatch.setattr(workspace, "is_read_only", lambda _folder: True)
+    for _ in range(2):
+        (check,) = workspace.look_at_folder(case)
+        assert (check.state, "read-only" in check.found) == ("fail", True)
+        assert check.todo == "Choose a directory that can be written to with --local."
+        case.workspace.mkdir(exist_ok=True)
+
+
+def test_whether_a_file_system_is_read_only_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_read_only(tmp_path)
+    assert not is_read_only(tmp_path / "none")
+    monkeypatch.setattr("os.statvfs", lambda _path: namedtuple("status", "f_flag")(os.ST_RDONLY | os.ST_NOSUID))
+    assert is_read_only(tmp_path)
+
+
+def test_a_link_that_leads_nowhere_is_no_workspace(case: Case) -> None:
+    case.workspace.symlink_to("nowhere")
+    (check,) = workspace.look_at_folder(case)
+    assert (check.state, "a link that leads nowhere" in check.found, bool(check.todo)) == ("fail", True, True)
 
 
 # ---------------------------------------------------------------------------------------------- configuration
@@ -224,6 +258,28 @@ def test_a_look_that_does_not_end_is_a_line_and_not_waited_for(case: Case) -> No
     assert case.is_held_up
 
 
+def test_a_signal_that_does_not_interrupt_the_wait_is_heeded_soon() -> None:
+    release = threading.Event()
+
+    def be_ended(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    def work() -> None:
+        release.wait(0.3)  # until it is waited for
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)  # the kernel tells this thread, and not who waits
+        release.wait(30)
+
+    before = signal.signal(signal.SIGUSR1, be_ended)
+    began = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            within(20, "x", work)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        release.set()
+    assert time.monotonic() - began < 5
+
+
 def test_what_was_made_to_try_things_in_goes_also_where_nobody_reads_on(case: Case) -> None:
     def make(case: Case) -> list[Check]:
         case.scratch.folder()
@@ -282,10 +338,17 @@ def test_a_section_that_comes_in_two_parts_has_one_head() -> None:
 
 def test_the_summary_says_whether_it_can_be_used() -> None:
     human = Human(columns=200, has_shapes=False, has_colour=False)
-    assert human.summary(LINES, is_local=True, engine="")[-1].startswith("Local mode cannot be used so: 1 line says")
-    assert human.summary(LINES[:2], is_local=True, engine="docker")[-1] == (
-        "Local mode can be used, with the docker engine. 1 line says what could be better."
+    _, *said = human.summary(LINES, is_local=True, engine="")
+    again = said[2:]
+    assert " ".join(said[:2]) == (
+        "Local mode cannot be used so: 1 line says what does not work. "
+        "1 line says what could be better: a name that is longer than its column."
     )
+    assert again == Human(columns=200, has_shapes=False, has_colour=False).lines(LINES[2:])[1:]
+    assert human.summary(LINES[:2], is_local=True, engine="docker")[1:] == [
+        "Local mode can be used, with the docker engine. "
+        "1 line says what could be better: a name that is longer than its column."
+    ]
     assert human.summary([], is_local=False, engine="")[-1] == "The profile can be used."
 
 

@@ -1,8 +1,11 @@
 """The looks of `emtui doctor` at the machine: versions, terminal, clock, limits, disks, tokens."""
 
+import errno
 import os
+import platform
 from collections import namedtuple
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +14,8 @@ import pytest
 from emtui.doctor import clock, disks, keeping, machine, remote, terminal, versions
 from emtui.doctor.case import Case
 from emtui.doctor.checks import Check
+from emtui.local.engines.docker.daemon import Facts, Found
+from emtui.local.engines.docker.places import Place
 from emtui.profile import PodPolicy, Profile
 from emtui.screens import main as screen
 
@@ -221,6 +226,25 @@ def test_what_pods_may_use(case: Case) -> None:
     _told(machine.pods_check(case), "note", "--pod-memory")
 
 
+def test_what_pods_may_use_is_what_their_engine_has(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = Facts("Docker", "27", "1.47", "amd64", "linux", "/", platform.release(), 64, False, False, True, True, True)
+    case.engine = "docker"
+    case.docker = Found(Place("unix:///run/docker.sock", "x"), facts)
+    _told(machine.pods_check(case), "ok", "64 of 64 processors", "512 processes; no network", " of ")
+    bare = replace(facts, limits_memory=False, limits_processes=False, kernel="another")
+    case.docker = Found(Place("unix:///run/docker.sock", "x"), bare)
+    check = machine.pods_check(case)
+    _told(check, "note", "64 of 64 processors; no limit on memory, processes, which this engine", "Delegate=")
+    assert "512" not in check.found
+    assert "memory," in check.found
+    case.docker = Found(Place("unix:///run/docker.sock", "x"), replace(facts, kernel="another"))
+    check = machine.pods_check(case)
+    _told(check, "ok", "iB memory, 64 of 64 processors")  # not how much memory this machine has
+    case.engine = "sandbox"
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    _told(machine.pods_check(case), "ok", "3 of 3 processors")
+
+
 def test_images_for_what_flies(proc: Path) -> None:
     _told(machine.architecture_check("aarch64", proc), "ok", "own")
     _told(machine.architecture_check("x86_64", proc), "note", "x86_64", "qemu-user-static")
@@ -242,7 +266,7 @@ def test_nothing_of_pods_is_told_where_none_is_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free", "state"), [(GIB, "ok"), (GIB - 1, "note"), (100 << 20, "note"), ((100 << 20) - 1, "fail"), (0, "fail")]
+    ("free", "state"), [(GIB, "ok"), (GIB - 1, "note"), (16 << 20, "note"), ((16 << 20) - 1, "fail"), (0, "fail")]
 )
 def test_how_full_a_disk_may_be(free: int, state: str, tmp_path: Path) -> None:
     _told(disks.room_check("workspace", "disk", tmp_path, free, "Free some space."), state, str(tmp_path))
@@ -275,6 +299,13 @@ def test_a_keyring_is_named_and_not_asked(case: Case, monkeypatch: pytest.Monkey
     monkeypatch.setattr("emtui.client.http.token_store.system_keyring", lambda: None)
     (check,) = keeping.look_at_keeping(case)
     _told(check, "ok", "there is none")
+
+    def refuse() -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/root/keyringrc.cfg")
+
+    monkeypatch.setattr("emtui.client.http.token_store.system_keyring", refuse)
+    (check,) = keeping.look_at_keeping(case)
+    _told(check, "note", "cannot be used", "keyringrc.cfg", "tokens.json", "EMTUI_NO_KEYRING=1")
 
 
 @pytest.mark.parametrize(

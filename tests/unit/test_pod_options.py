@@ -68,6 +68,18 @@ def test_what_is_no_number_of_processes_is_refused(text: object) -> None:
         pod_limits.processes(text)
 
 
+def test_what_is_too_much_is_refused_with_the_most_that_can_be() -> None:
+    with pytest.raises(ValueError, match="at most 4194304, is needed, not '99999999'"):
+        pod_limits.processes("99999999")
+    with pytest.raises(ValueError, match="at most 4194304, "):
+        pod_limits.processes("9" * 5000)
+    with pytest.raises(ValueError, match="at most 4096, is needed, not '5000'"):
+        pod_limits.cpus("5000")
+    with pytest.raises(ValueError, match="1048576T is the most"):
+        pod_limits.memory_bytes("9999999T")
+    assert pod_limits.processes("4194304") == 1 << 22
+
+
 def test_the_options_become_a_policy_on_both_commands(tmp_path: Path) -> None:
     assert _profile().pods == PodPolicy()
     assert _profile(*ALL).pods == POLICY

@@ -176,9 +176,8 @@ async def choose_engine(
         await in_thread(remember_engine, workspace.path, candidate.family)
     missing = next((finding for finding in tried if tried[finding][0].family == remembered != candidate.family), None)
     if missing is not None:
-        told = (
-            f"{remembered}, which this workspace had before, does not work now: {missing.reason or missing.reservation}"
-        )
+        told = f"{remembered}, which this workspace had before, does not work now: {missing.reason}. "
+        told += f"Its images are there again when it does. {missing.remedy}".rstrip()
         engine.warnings = (told, *engine.warnings)
     if taken.reservation and candidate.family != "simulated":
         engine.warnings = (*engine.warnings, f"{taken.reservation}. {taken.remedy}".strip())

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from emtui.local.engines.dialect import whole
 from emtui.local.engines.dockerfile import parse_dockerfile
+from emtui.local.engines.flags import take_flag
 from emtui.local.engines.lines import LogicalLine, logical_lines
 from emtui.local.engines.mounts import parse_mount
 from emtui.local.engines.plan import RunStep, make_plan, needed
@@ -61,13 +62,63 @@ def test_lines_never_overlap(text: str) -> None:
 
 
 def test_mounts() -> None:
-    mount = parse_mount('"type=cache,target=/a b"', "\\")
-    assert (mount.type, mount.takes_context, mount.get("target")) == ("cache", False, "/a b")
-    assert parse_mount("target=/x", "\\").below("c") == "target=/x,source=c"
-    assert parse_mount("type=bind,src=/d,dst=/x,ro", "\\").below("c") == "type=bind,dst=/x,ro,source=c/d"
-    assert parse_mount("source=a b,target=$X", "\\").below("c") == "target=$X,'source=c/a b'"
-    with pytest.raises(BuildProblem):
-        parse_mount("'type=bind,\"x'", "\\")
+    mount = parse_mount("type=CACHE,dst=/$X,ro", lambda text: text.replace("$X", "x"))
+    assert (mount.type, mount.takes_context, mount.get("target")) == ("cache", False, "/x")
+    assert mount.written(source="c") == "type=cache,dst=/x,ro,source=c"
+    assert mount.written(target="/y") == "type=cache,ro,target=/y"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("type=bind,nonsense=1", 'unexpected key "nonsense"'),
+        ("source=a,src=b,target=/x", '"src" is given twice'),
+        ("from=$X,target=/x", '"from" cannot hold a variable'),
+        ("type=$X,target=/x", '"type" cannot hold a variable'),
+        ("source=$X,target=/x", "has a blank, a quote or the like in it"),
+        ("type=nonsense,target=/x", 'unsupported mount type "nonsense"'),
+        ("type=secret,id=a", "no secrets or keys can be given"),
+        ("type=SSH", "no secrets or keys can be given"),
+        ("", 'unexpected key ""'),
+    ],
+)
+def test_mounts_that_are_refused(text: str, named: str) -> None:
+    for made in ("a,from=secret", "a b", "'a'", "$Y", "a\\", "\x85", "ä"):
+        with pytest.raises(BuildProblem) as caught:
+            parse_mount(text, lambda text, made=made: text.replace("$X", made))  # type: ignore[misc] # bound at once
+        assert named in caught.value.message
+
+
+def test_flags_have_their_quotes_taken_away() -> None:
+    assert take_flag("--a='b'\"c\"d  e --f", "") == ("a", "bcd", "e --f")
+    assert take_flag("--link", "") == ("link", "", "")
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        r"--mount=type=bind,from=a,target=/m,id='\' ,from=secret:latest'",
+        r"--mount=type=tmpfs,target=/m,id='\' x' --network=host",
+        r"--mount=type=tmpfs,target=/m\ --network=host",
+        '--mount=type=tmpfs,target=/m"\\" --network=host',
+        "--mount=target=`x",
+        "--mount='target=/a b'",
+        "--mount='target=\"x\"'",
+        "--mount=\"target='x'\"",
+        "--mount=target='x",
+        "--mount=target=/x\x1c--network=host",
+        "--mount=target=/x\x85--network=host",
+        "--mount=target=/x\u3000--network=host",
+        "--mount=target=/\xe0",
+    ],
+)
+@pytest.mark.parametrize("escape", ["\\", "`"])
+def test_a_flag_that_builders_read_differently_is_refused(flag: str, escape: str) -> None:
+    for keyword in ("RUN", "COPY", "HEALTHCHECK"):
+        with pytest.raises(BuildProblem) as caught:
+            parse_dockerfile(f"# escape={escape}\nFROM busybox\n{keyword} {flag} true /\n", DIALECT)
+        assert caught.value.line == 3
+        assert "--mount" in caught.value.message
 
 
 def test_a_mounted_stage_is_needed() -> None:
@@ -91,6 +142,8 @@ def test_a_mounted_stage_is_needed() -> None:
         ("FROM busybox\nRUN --device=x x", "RUN --device is not supported"),
         ("FROM busybox\nRUN --mount=from=busybox,target=/x y", "name the image with FROM busybox AS"),
         ("FROM busybox AS a\nRUN --mount=from=a,target=/x y", "no earlier stage"),
+        ("FROM busybox\nRUN --mount=from=secret,target=/x y", "secret: failed to resolve source metadata"),
+        ("FROM busybox\nRUN --mount=from=0,target=/x y", "no earlier stage"),
         ("FROM busybox\nADD github.com/a/b /x", "air-gapped"),
         ("FROM busybox\nADD [\"ftp://a/b\", \"/x\"]", "air-gapped"),
         ("FROM busybox\nONBUILD RUN <<E\nx\nE", "ONBUILD with a here-document"),

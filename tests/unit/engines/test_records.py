@@ -76,6 +76,8 @@ def test_words() -> None:
     assert joined("a", "", "b") == "a; b"
     assert overdue(90) == "it was stopped after its 1.5 minutes"
     assert overdue(30) == "it was stopped after its 30 seconds"
+    assert overdue(60) == "it was stopped after its 1 minute"
+    assert overdue(1) == "it was stopped after its 1 second"
 
 
 @pytest.mark.parametrize(

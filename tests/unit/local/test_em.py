@@ -226,6 +226,7 @@ async def test_a_pod_of_another_engine_is_not_asked_of_this_one(em: LocalEM, wor
     state = (await LocalEM(workspace, other).pod_status()).state
 
     assert state.terminated is not None
+    assert state.terminated.reason == "ContainerStatusUnknown"
     assert "the engine fake" in state.terminated.message
     await LocalEM(workspace, other).run_pod(spec("alpine"))
     assert other.stopped == []
@@ -244,10 +245,10 @@ async def test_a_pod_that_cannot_be_started_is_accepted_and_says_why(
 
 
 async def test_an_unknown_image_waits_for_its_time_first(em: LocalEM, monkeypatch: pytest.MonkeyPatch) -> None:
-    await em.run_pod(spec("nothing", scheduled_time=datetime.now(UTC) + timedelta(seconds=0.3)))
+    time = datetime.now(UTC) + timedelta(seconds=0.3)
+    await em.run_pod(spec("nothing", scheduled_time=time))
     waiting = (await em.pod_status()).state.waiting
-    assert waiting is not None
-    assert waiting.reason == "ContainerCreating"
+    assert waiting == Waiting(reason="Scheduled", message=f"starts at {time:%Y-%m-%dT%H:%M:%SZ}")
     await asyncio.sleep(0.31)
     waiting = (await em.pod_status()).state.waiting
     assert waiting is not None
@@ -276,6 +277,68 @@ async def test_what_is_said_of_an_unknown_image(
     assert waiting is not None
     assert waiting.message.startswith(f'Back-off pulling image "{shown}": ErrImagePull: ')
     assert waiting.message.endswith(f"{full}: not found")
+
+
+@pytest.mark.parametrize("image", ["alpine:nope", "fpga.dphi.space:5000/alpine:nope"])
+async def test_of_a_base_image_it_is_said_that_nothing_is_pulled(
+    em: LocalEM, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, image: str
+) -> None:
+    async def find(_reference: str) -> bool:
+        return False
+
+    monkeypatch.setattr(engine, "find", find)
+    for after in (timedelta(minutes=1), timedelta(0)):
+        monkeypatch.setattr(pods, "PULL_BACKOFF_AFTER", after)
+        await em.run_pod(spec(image))
+        waiting = (await em.pod_status()).state.waiting
+        assert waiting is not None
+        assert "alpine:nope: not found; the base image alpine:nope is not on board" in waiting.message
+        assert "nothing is ever pulled" in waiting.message
+
+
+async def test_base_images_are_those_that_the_operator_names(workspace: Workspace, engine: FakeEngine) -> None:
+    em = LocalEM(workspace, engine, base_images=("node",))
+    for image, is_one in (("node:20", True), ("nothing", False)):
+        await em.run_pod(spec(image))
+        waiting = (await em.pod_status()).state.waiting
+        assert waiting is not None
+        assert ("is not on board" in waiting.message) is is_one
+
+
+async def test_a_pod_of_the_last_time_is_looked_for_only_where_one_has_not_ended(
+    em: LocalEM, engine: FakeEngine, workspace: Workspace
+) -> None:
+    async def after_a_restart() -> int:
+        found: list[FakeEngine] = []
+
+        async def find() -> FakeEngine:
+            found.append(FakeEngine())
+            return found[0]
+
+        await LocalEM(workspace, find).prepare()
+        return sum(one.prepared for one in found)
+
+    assert await after_a_restart() == 0
+    await em.run_pod(spec("alpine"))
+    assert await after_a_restart() == 1
+    engine.end(engine.requests[0].pod_id)
+    await em.pod_status()
+    assert await after_a_restart() == 0
+    await em.run_pod(spec("nothing"))
+    assert await after_a_restart() == 0
+
+
+async def test_an_engine_that_does_not_work_is_told_by_the_next_request(em: LocalEM, workspace: Workspace) -> None:
+    await em.run_pod(spec("alpine"))
+
+    async def find() -> FakeEngine:
+        raise ConfigProblem("--engine docker does not work here")
+
+    again = LocalEM(workspace, find)
+    await again.prepare()
+
+    with pytest.raises(ConfigProblem):
+        await again.pod_status()
 
 
 def test_a_time_a_moment_ago_still_means_now() -> None:

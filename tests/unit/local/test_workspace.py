@@ -1,6 +1,7 @@
 """Taking a directory into use: one line where it cannot be, and nothing half made."""
 
 import os
+import stat
 import subprocess
 from pathlib import Path
 
@@ -31,6 +32,17 @@ def test_a_new_workspace_is_made_with_its_parents(tmp_path: Path) -> None:
     assert {"volume", "staging", "blobs", "blobs/images", "blobs/pods", "blobs/models", "emtui.db", "lock"} <= set(
         names
     )
+
+
+def test_a_new_workspace_is_closed_to_others_and_nothing_else_is_changed(tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir(mode=0o755)
+    for path in (tmp_path / "given", tmp_path / "parent/made"):
+        Workspace(path).close()
+
+    modes = {path: stat.S_IMODE((tmp_path / path).stat().st_mode) for path in ("given", "parent", "parent/made")}
+    assert modes["parent/made"] == 0o700
+    assert modes["given"] == 0o755
+    assert modes["parent"] & 0o055 == 0o055
 
 
 def test_it_opens_again_and_keeps_the_volume(tmp_path: Path) -> None:

@@ -77,9 +77,14 @@ async def _probe(place: Place, workspace: Workspace, base_images: Sequence[str])
     return Probe(
         detail=f"{facts.product} {facts.version}, API {facts.api_version}, {place.origin}",
         reservation=bare,
-        remedy=f"Put one on board: docker pull {next(iter(base_images), 'busybox')}." if bare else "",
+        remedy=_put_on_board(facts, next(iter(base_images), "busybox")) if bare else "",
         found=Found(place, facts),
     )
+
+
+def _put_on_board(facts: Facts, image: str) -> str:
+    program = facts.product.lower()
+    return f"Put one on board: {program} pull {image}; without a network: {program} load -i FILE.tar."
 
 
 async def _nothing_on_board(daemon: Daemon, base_images: Sequence[str]) -> str:
@@ -128,8 +133,7 @@ async def _check_files(daemon: Daemon, workspace: Workspace) -> None:
             "HostConfig": {"Mounts": [{"Type": "bind", "Source": str(folder), "Target": VOLUME}]},
         }
         with daemon_problems():
-            container = await daemon.docker.containers.create(body, name=mark)
-            await container.delete(force=True)
+            await daemon.docker.containers.create(body, name=mark)
     except DaemonProblem as problem:
         if "bind source path does not exist" in problem.message or "statfs" in problem.message:
             raise DaemonProblem(
@@ -142,10 +146,10 @@ async def _check_files(daemon: Daemon, workspace: Workspace) -> None:
     finally:
         with contextlib.suppress(OSError):
             folder.rmdir()
-        if image:
-            with contextlib.suppress(DaemonProblem), daemon_problems():
-                async with asyncio.timeout(_TIDY_S):
-                    await daemon.docker.images.delete(image)
+        # Also where nobody waits for it any more; what an engine that hangs keeps goes with a later probe.
+        with contextlib.suppress(DaemonProblem), daemon_problems():
+            async with asyncio.timeout(_TIDY_S):
+                await Containers(daemon, mark).remove(image)
 
 
 async def _remove_old(daemon: Daemon) -> None:

@@ -1,7 +1,9 @@
 """What goes wrong between emtui and a Docker Engine, in one exception, with what to do."""
 
 import contextlib
+import errno
 import json
+import socket
 from collections.abc import Iterator
 
 import aiohttp
@@ -15,6 +17,7 @@ NOT_CONNECTED = 0
 START = "Start the Docker Engine (systemctl start docker)."
 RESTART = "Restart the Docker Engine (systemctl restart docker); journalctl -u docker says what holds it."
 JOIN_GROUP = "Add yourself to the socket's group (usermod -aG docker USER) and sign in anew, or use rootless Docker."
+OR_ADDRESS = "Or, where DOCKER_HOST is set, see whether it is right."
 ADDRESS = "Write it as unix:///var/run/docker.sock or tcp://HOST:PORT, or unset it."
 OTHER = "Something else than a Docker Engine is there: name another place with DOCKER_HOST, or unset it."
 
@@ -89,15 +92,27 @@ def _lost(error: BaseException) -> DaemonProblem:
     cause: BaseException | None = error
     system = ""
     while cause is not None:
-        if isinstance(cause, PermissionError):
-            return DaemonProblem("its socket may not be used by this user (permission denied)", remedy=JOIN_GROUP)
-        if isinstance(cause, FileNotFoundError):
-            return DaemonProblem("there is no such socket", remedy=START)
-        if isinstance(cause, ConnectionRefusedError):
-            return DaemonProblem("nothing answers there (connection refused)", remedy=START)
-        if isinstance(cause, aiohttp.http_exceptions.BadStatusLine):
-            return DaemonProblem("what answers does not speak HTTP", remedy=OTHER)
+        if (known := _known(cause)) is not None:
+            return known
         if isinstance(cause, OSError) and cause.strerror and not system:
             system = f" ({cause.strerror})"
         cause = cause.__cause__ or cause.__context__
     return DaemonProblem(f"the connection to the Docker Engine was lost{system}", remedy=START)
+
+
+def _known(cause: BaseException) -> DaemonProblem | None:
+    """What one error of a chain means by itself."""
+    if isinstance(cause, OSError) and cause.errno in _NO_ADDRESS:
+        return DaemonProblem(f"this is not an address ({cause.strerror})", remedy=ADDRESS)
+    told = next((told for kind, told in _KNOWN if isinstance(cause, kind)), None)
+    return DaemonProblem(told[0], remedy=told[1]) if told is not None else None
+
+
+_NO_ADDRESS = (errno.EINVAL, errno.ENAMETOOLONG, errno.ENOTSOCK)
+_KNOWN: tuple[tuple[type[BaseException], tuple[str, str]], ...] = (
+    (PermissionError, ("its socket may not be used by this user (permission denied)", JOIN_GROUP)),
+    (FileNotFoundError, ("there is no such socket", START)),
+    (ConnectionRefusedError, ("nothing answers there (connection refused)", f"{START} {OR_ADDRESS}")),
+    (socket.gaierror, ("there is no such host", ADDRESS)),
+    (aiohttp.http_exceptions.BadStatusLine, ("what answers does not speak HTTP", OTHER)),
+)

@@ -46,6 +46,7 @@ _HEARTBEAT_S = 5.0
 _START_PATIENCE_S = 30.0
 # A container that could not be removed is tried again for so long; after that the next engine does it.
 _LAST_PATIENCE_S = 600.0
+_AWAY_PATIENCE_S = 24 * 3600.0
 _BY_SIGNAL = (137, 143)
 _LOOKS = 4
 _BETWEEN_LOOKS_S = 0.5
@@ -328,12 +329,16 @@ class Supervisor:
         return float(asked["grace_s"]) if isinstance(asked, dict) else self._record.grace_s
 
     async def _find_again(self, found: Inspected, course: _Course, problem: DaemonProblem) -> Inspected | None:
-        """Wait for the Docker Engine to come back. None where this pod is to stop and nobody can be asked to."""
+        """Wait for the Docker Engine to come back. None where it was given up, or is to stop meanwhile."""
         since = wire_time(time.time())
         away = f"the Docker Engine has been away since {since} ({problem.message})"
         self._tell(running(found.started_at, away, self._note))
+        until = time.monotonic() + _AWAY_PATIENCE_S
         while True:
             self._beat()
+            if time.monotonic() > until:
+                course.told = f"{away}: it was given up"
+                return None
             if self._stop.is_set():
                 course.asked = True
                 course.told = f"{away}: its container is stopped as soon as that is back"
