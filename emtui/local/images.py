@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from emtui.backend import LogSink
 from emtui.errors import BadRequest, BuildFailed, InvalidField, LoadFailed, LocalProblem, NotFound
 from emtui.local.engines.base import BuildRequest, Engine, LoadRequest
+from emtui.local.engines.loading import LOAD_ERROR, NOT_IN_IT
 from emtui.local.handles import DirHandle
 from emtui.local.names import ImageName, is_of, parse_image, with_prefix, without_prefix
 from emtui.local.stopping import disk_errors
@@ -128,18 +129,27 @@ class Images:
         other = (
             without_prefix(name, self._user) if is_of(name.repository, self._user) else with_prefix(name, self._user)
         )
+        as_given = _UntilItFails(log)
         try:
-            return (await self._engine.load(LoadRequest(fd, name.reference), log)).reference
+            return (await self._engine.load(LoadRequest(fd, name.reference), as_given)).reference
         except LoadFailed as error:
             first = error
         if name.registry:
+            as_given.tell()
             raise first
         os.lseek(fd, 0, os.SEEK_SET)
-        # What the second try says of a name that the operator did not give would only confuse.
-        quiet = _Log(None)
+        as_other = _UntilItFails(log)
         try:
-            return (await self._engine.load(LoadRequest(fd, other.reference), quiet)).reference
-        except (LoadFailed, LocalProblem):
+            return (await self._engine.load(LoadRequest(fd, other.reference), as_other)).reference
+        except LoadFailed as second:
+            # That it does not hold a name that the operator did not give would only confuse.
+            if as_other.is_not_in_it:
+                as_given.tell()
+                raise first from None
+            as_other.tell()
+            raise second from None
+        except LocalProblem:
+            as_given.tell()
             raise first from None
 
     def _open_tar(self, parts: tuple[str, ...], tarfile: str, log: "_Log") -> int:
@@ -205,6 +215,31 @@ class _Log:
             self(line)
         self._kept_back.clear()
         return tuple(self._lines or otherwise)
+
+
+class _UntilItFails:
+    """Hands a load's lines on as they come, but keeps its error back: another try may still go well."""
+
+    def __init__(self, log: _Log) -> None:
+        self._log = log
+        self._kept_back: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        if self._kept_back or line.startswith(LOAD_ERROR):
+            self._kept_back.append(line)
+        else:
+            self._log(line)
+
+    @property
+    def is_not_in_it(self) -> bool:
+        """It failed since the tar holds no image of that name."""
+        return any(line.startswith(f"{LOAD_ERROR}{NOT_IN_IT}") for line in self._kept_back)
+
+    def tell(self) -> None:
+        """No other try comes."""
+        for line in self._kept_back:
+            self._log(line)
+        self._kept_back.clear()
 
 
 def _log_preamble(log: _Log, name: str) -> None:

@@ -49,7 +49,10 @@ def _answer(connection: socket.socket, version: dict[str, Any], info: dict[str, 
         while line := file.readline():
             while file.readline().strip():
                 pass
-            path = line.split()[1].decode()
+            words = line.split()
+            if len(words) < 2:
+                continue  # what is left of a body that nobody reads
+            path = words[1].decode()
             if silent in path:
                 continue
             answer: Any = version if path.endswith("/version") else info

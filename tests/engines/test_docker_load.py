@@ -168,6 +168,14 @@ async def test_a_name_with_a_registry(loader: Loader, tmp_path: Path) -> None:
     assert "".join(await loader.tags()).endswith("-at/fpga.dphi.space/5000/team/echo:v1")
 
 
+async def test_an_image_with_the_name_of_a_base_image_hides_it(docker: Bench, tmp_path: Path) -> None:
+    await docker.load(write_tar(tmp_path / "t", docker_members("busybox:1", CONFIG, layer_of(tmp_path))), "busybox:1")
+    assert docker.log == [
+        "note: in this workspace busybox:1 now means this image, and no longer the base image\n",
+        "Loaded image: busybox:1\n",
+    ]
+
+
 async def test_layers_that_are_equal_or_linked(loader: Loader, tmp_path: Path) -> None:
     other = packed([("other", b"o")])
     layers = ["l/layer.tar", "o/layer.tar", "m/layer.tar"]
@@ -408,7 +416,10 @@ async def test_a_disk_that_fills_up_is_said(own: OwnDaemon, tmp_path: Path) -> N
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "emtui-tests", data], check=True)
     await asyncio.to_thread(own.start)
     async with loading_into(own, names_of(tmp_path)) as loader:
-        assert "no space left on device" in await loader.refused(large_tar(tmp_path / "t", 1 << 30))
+        with pytest.raises(LoadFailed) as failed:
+            await loader.load(large_tar(tmp_path / "t", 1 << 30))
+        assert "no space left on device" in loader.log[-1]
+        assert failed.value.remedy.startswith("Free some space on the disk of the Docker Engine")
         assert await loader.tags() == set()
         assert list((data / "tmp").iterdir()) == []
 

@@ -27,7 +27,7 @@ class BuildLog:
 
 
 class Step:
-    """One numbered step of the log."""
+    """One numbered step of the log. `is_over` once its end has been told."""
 
     def __init__(self, emit: Emit, number: int, title: str) -> None:
         self._emit = emit
@@ -36,6 +36,7 @@ class Step:
         self._began = time.monotonic()
         self._bytes = 0
         self.output_tail: list[str] = []
+        self.is_over = False
 
     def note(self, text: str) -> None:
         self._emit(f"#{self._number} {text}\n")
@@ -53,18 +54,20 @@ class Step:
         self.note(text)
 
     def done(self) -> None:
-        self.note(f"DONE {time.monotonic() - self._began:.1f}s")
-        self._emit("\n")
+        self._end(f"DONE {time.monotonic() - self._began:.1f}s")
 
     def cached(self) -> None:
         """It was done by an earlier build."""
-        self.note("CACHED")
-        self._emit("\n")
+        self._end("CACHED")
 
     def canceled(self) -> None:
         """Another step has failed."""
-        self.note("CANCELED")
+        self._end("CANCELED")
+
+    def _end(self, text: str) -> None:
+        self.note(text)
         self._emit("\n")
+        self.is_over = True
 
     def error(self, text: str) -> None:
         self.note(f"ERROR: {text}")

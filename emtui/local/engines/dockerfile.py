@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from emtui.local.engines.dialect import PLAIN, Dialect
+from emtui.local.engines.flags import take_flag
 from emtui.local.engines.lines import LogicalLine, is_heredoc, logical_lines
 from emtui.local.engines.problems import BuildProblem
 from emtui.local.engines.substitution import split_words
@@ -31,7 +32,7 @@ class Instruction:
     Attributes:
         keyword: upper case.
         value: what follows, continued lines joined, flags taken off.
-        given_flags: `--name=value` without the dashes, in their order, values unexpanded.
+        given_flags: `--name=value` without the dashes, in their order, values without quotes and unexpanded.
         first_line, last_line: from 1, here-documents included.
         header_end: the last line before its here-documents.
         has_heredocs: whether it has any.
@@ -114,7 +115,7 @@ def parse_dockerfile(text: str, dialect: Dialect = PLAIN) -> Dockerfile:
     escape = _escape(lines)
     # Where the builder does not know here-documents, what follows one is lines of their own.
     found = logical_lines(lines, escape, with_heredocs=not dialect.heredoc_problem)
-    instructions = tuple(_instruction(line, escape, dialect) for line in found)
+    instructions = tuple(_instruction(line, dialect) for line in found)
     if not instructions:
         raise BuildProblem("the Dockerfile cannot be empty")
     return Dockerfile(instructions, escape)
@@ -134,7 +135,7 @@ def _escape(lines: tuple[str, ...]) -> str:
     return "\\"
 
 
-def _instruction(line: LogicalLine, escape: str, dialect: Dialect) -> Instruction:
+def _instruction(line: LogicalLine, dialect: Dialect) -> Instruction:
     keyword, value, first = line.keyword, line.value, line.first_line
     at = f"dockerfile parse error on line {first}: "
     if keyword not in KNOWN:
@@ -149,12 +150,14 @@ def _instruction(line: LogicalLine, escape: str, dialect: Dialect) -> Instructio
         raise BuildProblem(f"{at}{keyword} with a here-document (<<) {dialect.heredoc_problem}", line=first)
     flags = []
     while value.startswith("--"):
-        word = split_words(value, escape)[0]
-        name, _, given = word[2:].partition("=")
+        try:
+            name, given, value = take_flag(value, f"{at}{keyword}: ")
+        except BuildProblem as problem:
+            problem.line = first
+            raise
         if name not in dialect.flags.get(keyword, ()):
             raise BuildProblem(f"{at}{keyword} --{name} is not supported by this engine", line=first)
         flags.append((name, given))
-        value = value[len(word) :].lstrip()
         if not value:
             raise BuildProblem(f"{at}{keyword} requires at least one argument", line=first)
     return Instruction(keyword, value, tuple(flags), first, line.end_line, line.last_line, line.has_heredocs)

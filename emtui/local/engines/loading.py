@@ -11,6 +11,8 @@ from emtui.local.engines.references import parse_reference
 from emtui.local.engines.tarball import TarImage, read_tar
 
 LOAD_ERROR = "Error processing tar file: "
+NOT_IN_IT = "no image "
+"""What follows where the tar holds none of that name."""
 
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "riscv64": "riscv64", "ppc64le": "ppc64le"}
 
@@ -75,4 +77,4 @@ def load(request: LoadRequest, emit: Emit, images: ImageTable, check: Callable[[
 def _not_in_it(reference: str, found: list[TarImage]) -> str:
     names = [reference.familiar for image in found for reference in image.references]
     has = f"it holds {', '.join(names[:10])}" if names else "it names none"
-    return f"no image {reference} in it; {has}"
+    return f"{NOT_IN_IT}{reference} in it; {has}"

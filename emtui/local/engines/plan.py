@@ -271,16 +271,21 @@ class _Planner:
         listed = item.exec_form()
         argv = tuple(listed) if listed else shell_form(self._config, item.value)
         env = {**self._args, **self._config.env}
-        check_rights(item, self._dockerfile.escape)
-        mounts = mounts_of(item, self._dockerfile.escape)
-        origins = tuple(self._mounted(mount.origin) for mount in mounts if mount.origin)
+        check_rights(item)
+        mounts = tuple(
+            replace(mount, stage=self._mounted(mount.origin)) if mount.origin else mount
+            for mount in mounts_of(item, self._expand)
+        )
+        origins = tuple(mount.stage for mount in mounts if mount.stage is not None)
         self._stage.steps.append(
             RunStep(item, argv, env, self._config.workdir, self._config.user, origins,
-                    any(mount.takes_context for mount in mounts))
+                    any(mount.takes_context for mount in mounts), mounts)
         )  # fmt: skip
 
     def _mounted(self, name: str) -> int:
         number = self._stage_number(name)
+        if number is None and parse_reference(name) is not None and not name.isdigit():
+            self._parent(name)  # what is not on board cannot be named with FROM either
         if number is None or number >= len(self._stages) - 1:
             raise BuildProblem(f"RUN --mount from={name}: no earlier stage of this name; name the image with "
                                f"FROM {name} AS a-name, and write from=a-name")  # fmt: skip

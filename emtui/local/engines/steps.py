@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from emtui.local.engines.config import ImageConfig
 from emtui.local.engines.dockerfile import Instruction
+from emtui.local.engines.mounts import Mount
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,10 @@ class CopyStep:
 
 @dataclass(frozen=True, slots=True)
 class RunStep:
-    """RUN. `origins` are the stages that its mounts show, `takes_context` whether one of them shows the context."""
+    """RUN. `origins` are the stages that its mounts show, `takes_context` whether one of them shows the context.
+
+    `mounts` are in the order of its flags, variables substituted.
+    """
 
     instruction: Instruction
     argv: tuple[str, ...]
@@ -45,6 +49,7 @@ class RunStep:
     user: str
     origins: tuple[int, ...] = ()
     takes_context: bool = False
+    mounts: tuple[Mount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class Talk:
         dockerfile: once it has been read; the excerpt of a failure needs it.
         step: the step that is at work, and that a failure belongs to.
         at: the instruction that it does.
+        context_step: the step in which the context's files are read, once it has begun.
     """
 
     def __init__(self, request: BuildRequest, emit: Emit) -> None:
@@ -31,6 +32,7 @@ class Talk:
         self.dockerfile: Dockerfile | None = None
         self.step: Step | None = None
         self.at: Instruction | None = None
+        self.context_step: Step | None = None
 
     def begin(self, title: str) -> Step:
         """Begin a step."""
@@ -50,6 +52,7 @@ class Talk:
         """The base images."""
         for name in dict.fromkeys(name for number in wanted if (name := metadata_name(stages[number]))):
             self.begin(f"[internal] load metadata for {name}").done()
+        self.step = None
 
     def begin_ignore_file(self) -> None:
         """Reading the `.dockerignore` and all names of the context begins."""
@@ -57,22 +60,23 @@ class Talk:
 
     def ignore_file(self, context: BuildContext) -> None:
         """It has been read."""
-        self._transferred(context.ignore_bytes)
+        if self.step is not None:
+            self.step.note(transferred(context.ignore_bytes))
+            self.step.done()
+        self.step = None
 
-    def begin_context(self, notes: Sequence[str] = ()) -> None:
+    def begin_context(self, notes: Sequence[str] = ()) -> Step:
         """Reading the context's files begins."""
-        step = self.begin("[internal] load build context")
+        step = self.context_step = self.begin("[internal] load build context")
         for note in notes:
             step.note(f"note: {note}")
+        return step
 
     def context(self, context: BuildContext) -> None:
         """They have been read."""
-        self._transferred(context.size_bytes)
-
-    def _transferred(self, size: int) -> None:
-        if self.step is not None:
-            self.step.note(f"transferring context: {size}B done")
-            self.step.done()
+        if self.context_step is not None:
+            self.context_step.note(transferred(context.size_bytes))
+            self.context_step.done()
 
     def fail_with(self, error: BuildProblem | EmtuiError | OSError, hint: str = "") -> None:
         """End the log with what went wrong, and with what would help where a step of its own failed."""
@@ -103,6 +107,11 @@ class Talk:
             for text in excerpt(self._request.dockerfile, self._request.dockerfile_name, first, last):
                 self._log.line(text)
         self._log.line(f"failed to solve: {message}")
+
+
+def transferred(size_bytes: int) -> str:
+    """The line that says how much of the context there was."""
+    return f"transferring context: {size_bytes}B done"
 
 
 def from_title(stages: Sequence[Stage], number: int) -> str:

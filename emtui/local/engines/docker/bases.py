@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from emtui.local.engines.config import ImageConfig
 from emtui.local.engines.dialect import Dialect
 from emtui.local.engines.docker.daemon import Daemon, Facts
-from emtui.local.engines.docker.lookup import config_of, inspect_image, platform_of, resolve
+from emtui.local.engines.docker.lookup import config_of, digests_of, inspect_image, platform_of, resolve
 from emtui.local.engines.docker.names import Names
 from emtui.local.engines.dockerfile import Dockerfile
 from emtui.local.engines.loading import architecture_name
@@ -91,13 +91,35 @@ class Bases:
             self._found[reference] = Base(name, config_of(document), platform_of(document))
             return
         self._found[reference] = None
-        base = on_board(reference, self._base_images)
-        taken = parse_reference(reference)
-        if base is not None and taken is not None:
-            self.missing = (
+        self.missing = await self._why_missing(reference)
+
+    async def _why_missing(self, reference: str) -> str:
+        """What would bring an image on board, empty where nobody can tell."""
+        plain, _, digest = reference.partition("@")
+        taken = parse_reference(plain)
+        if taken is None:
+            return ""
+        if digest and (name := await resolve(self._daemon, self._names, self._base_images, plain)) is not None:
+            found = await inspect_image(self._daemon, name)
+            has = ", ".join(sorted(digests_of(found))) if found is not None else ""
+            return f"the digest differs: {taken.familiar} is on board, with {has}"
+        base = on_board(plain, self._base_images)
+        if base is not None:
+            return (
                 f"`docker pull {base}:{taken.tag}` where there is a network, or `docker load`, puts {base}:{taken.tag} "
                 "on board of this Docker Engine"
             )
+        repository = on_board(plain, [taken.repository])
+        # What other workspaces have is not told.
+        if repository is None or repository.startswith("emtui-"):
+            return ""
+        there = f"{repository}:{taken.tag}"
+        if await inspect_image(self._daemon, there) is None:
+            return ""
+        return (
+            f"the Docker Engine has {there}, but it is none of the base images; "
+            f"`--base-images {','.join((*self._base_images, repository))}` makes it one"
+        )
 
     def platforms(self, stages: Sequence[Stage], facts: Facts) -> dict[int, str]:
         """What FROM has to say as `--platform` so that the builder takes the image that is there, by the stage.

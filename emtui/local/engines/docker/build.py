@@ -1,8 +1,8 @@
 """A build by a Docker Engine: read, plan and check as every engine does, then send it and tell how it goes."""
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, nullcontext, suppress
 from typing import Any, cast
 
 from emtui.backend import LogSink
@@ -27,6 +27,7 @@ from emtui.local.engines.docker.rewrite import (
     rewrite,
     syntax_of,
 )
+from emtui.local.engines.docker.upload import Upload
 from emtui.local.engines.docker.vertexes import BuildKitProgress
 from emtui.local.engines.dockerfile import parse_dockerfile
 from emtui.local.engines.problems import BuildProblem
@@ -35,10 +36,9 @@ from emtui.local.engines.talk import Talk, canonical, step_title
 from emtui.threads import in_thread
 
 _LOST_REMEDY = "See whether the Docker Engine runs and may be used (emtui doctor), then build again."
-_FULL = "no space left on device"
-_FULL_REMEDY = "Free some space on the disk of the Docker Engine (docker builder prune), then build again."
-# What one builder's here-documents begin with.
+# What one builder's here-documents begin with, and what its `RUN --network` does.
 _HEREDOCS_SINCE = {"Docker": 23, "Podman": 5}
+_NETWORK_SINCE = {"Docker": 23, "Podman": 4}
 
 
 async def build_image(
@@ -79,14 +79,22 @@ class _Build:
         self._talk = Talk(request, log)
         self._bases = Bases(daemon, names, base_images)
         self._with_network = with_network
+        self._remedy = ""
 
     async def run(self, name_it: Callable[[str], Awaitable[None]]) -> str:
         try:
             return await self._run(name_it)
         except (BuildProblem, EmtuiError, OSError) as error:
             self._talk.fail_with(error, self._bases.missing)
-            raise BuildFailed(remedy=_remedy(error, self._bases.missing)) from error
+            missing = self._bases.missing
+            remedy = f"{missing[0].upper()}{missing[1:]}." if missing else self._remedy
+            raise BuildFailed(remedy=remedy or None) from error
         except DaemonProblem as problem:
+            if problem.is_gone and self._talk.step is not None:
+                # It is no fault of the step at work, so it is said once, at the end.
+                if not self._talk.step.is_over:
+                    self._talk.step.canceled()
+                self._talk.step = None
             self._talk.fail(self._names.hide(problem.message))
             raise BuildFailed(remedy=_LOST_REMEDY if problem.is_gone else None) from problem
 
@@ -102,22 +110,26 @@ class _Build:
         wanted = needed(stages)
         talk.metadata(stages, wanted)
         is_flat = must_be_flat(stages)
-        layout = Layout(self._bases.names, platforms, "" if is_flat else CONTEXT_FOLDER)
+        layout = Layout(
+            self._bases.names,
+            platforms,
+            "" if is_flat else CONTEXT_FOLDER,
+            caches=f"emtui-{self._names.workspace_id}-",
+            with_network=self._with_network,
+            network_problem=_needs(_NETWORK_SINCE, facts),
+        )
         sent = await in_thread(rewrite, text, talk.dockerfile, stages, layout)
         context, found = await self._context(stages, wanted)
         notes = [found.note()] if found is not None and found.note() else []
         if is_flat:
             notes.append(f"a trigger of the base image takes the context as it is, with {FLAT_DOCKERFILE} in it")
-        if context is not None:
-            talk.begin_context(notes)
+        step = talk.begin_context(notes) if context is not None else None
         name = FLAT_DOCKERFILE if is_flat else "Dockerfile"
         body = Body(tar_blocks(sent, name, context, found, layout.folder))
-        progress: BuildKitProgress | ClassicProgress = (
-            BuildKitProgress(talk, stages, self._names)
-            if facts.has_buildkit
-            else ClassicProgress(talk, stages, self._names)
-        )
-        image = await self._send(body, context, progress, self._parameters(name, facts))
+        upload = Upload(step, body, context.size_bytes) if step is not None and context is not None else None
+        kind = BuildKitProgress if facts.has_buildkit else ClassicProgress
+        progress = kind(talk, stages, self._names, with_network=self._with_network)
+        image = await self._send(body, upload, progress, self._parameters(name, facts))
         await self._export(image, progress, name_it)
         return image
 
@@ -154,25 +166,32 @@ class _Build:
     async def _send(
         self,
         body: Body,
-        context: BuildContext | None,
+        upload: Upload | None,
         progress: BuildKitProgress | ClassicProgress,
         parameters: dict[str, str],
     ) -> str:
         image = ""
+        if upload is not None:
+            progress.unpacked = upload.unpacked
         try:
             stream = self._daemon.stream("build", params=parameters, body=aiter(body))
-            async with aclosing(cast(AsyncGenerator[dict[str, Any], None], stream)) as documents:
+            async with (
+                upload.told() if upload is not None else nullcontext(),
+                aclosing(cast(AsyncGenerator[dict[str, Any], None], stream)) as documents,
+            ):
                 async for document in documents:
-                    if context is not None and body.is_whole:
-                        self._talk.context(context)
-                        context = None
                     if "error" in document or "errorDetail" in document:
                         raise body.problem or self._failed(progress, document)
                     image = progress.take(document) or image
-        except DaemonProblem as problem:
-            if body.problem is not None:
-                raise body.problem from problem
-            raise
+            progress.unpacked()
+        except (DaemonProblem, BuildProblem, EmtuiError, OSError) as problem:
+            if body.problem is None:
+                raise
+            self._talk.step = upload.step if upload is not None else None
+            self._talk.at = None
+            if problem is body.problem:
+                raise
+            raise body.problem from problem
         finally:
             await in_thread(body.close)
         if not image:
@@ -183,6 +202,7 @@ class _Build:
         detail = document.get("errorDetail")
         said = detail.get("message") if isinstance(detail, dict) else None
         message, line = progress.fail(str(said or document.get("error") or "an error without a text"))
+        self._remedy = progress.remedy
         return BuildProblem(message, line=line)
 
     async def _export(
@@ -208,19 +228,17 @@ class _Build:
 
 
 def _dialect(facts: Facts) -> Dialect:
-    since = _HEREDOCS_SINCE[facts.product]
+    return whole(f"{facts.operating_system}/{facts.architecture}", _needs(_HEREDOCS_SINCE, facts))
+
+
+def _needs(since: Mapping[str, int], facts: Facts) -> str:
+    """`needs Docker 23 or newer, …` of a builder that is older; empty for another."""
+    first = since[facts.product]
     major = facts.version.partition(".")[0]
-    knows = major.isdigit() and int(major) >= since
-    problem = "" if knows else f"needs {facts.product} {since} or newer, and this is {facts.version}"
-    return whole(f"{facts.operating_system}/{facts.architecture}", problem)
+    knows = major.isdigit() and int(major) >= first
+    return "" if knows else f"needs {facts.product} {first} or newer, and this is {facts.version}"
 
 
 def _can_be_checked(step: CopyStep) -> bool:
     """Whether its sources are what it takes: patterns in the flags change that."""
     return not {"parents", "exclude"} & step.instruction.flags.keys()
-
-
-def _remedy(error: BuildProblem | EmtuiError | OSError, missing: str) -> str | None:
-    if missing:
-        return f"{missing[0].upper()}{missing[1:]}."
-    return _FULL_REMEDY if isinstance(error, BuildProblem) and _FULL in error.message else None

@@ -25,8 +25,8 @@ _STDERR = ("\x1b[91m", "\x1b[0m")
 class ClassicProgress(Progress):
     """Follows `{"stream": …}`."""
 
-    def __init__(self, talk: Talk, stages: Sequence[Stage], names: Names) -> None:
-        super().__init__(talk, stages, names)
+    def __init__(self, talk: Talk, stages: Sequence[Stage], names: Names, *, with_network: bool = False) -> None:
+        super().__init__(talk, stages, names, with_network=with_network)
         self._lines = Lines()
         self._next = 0
         self._step: Step | None = None
@@ -41,6 +41,7 @@ class ClassicProgress(Progress):
 
     def take(self, document: dict[str, object]) -> str:
         """One line of the answer. Gives the image's id where it has it, else nothing."""
+        self.unpacked()  # it takes the whole context before it says anything
         stream = document.get("stream")
         if isinstance(stream, str):
             # The colour that the classic builder gives to stderr is none of the command's own.
@@ -85,7 +86,7 @@ class ClassicProgress(Progress):
         at = self._following(keyword)
         self._talk.at = at
         title = self._titles.get(at.first_line) if at is not None else None
-        self._step = self._talk.begin(title) if title is not None else None
+        self._step = self.begin(title, at) if title is not None else None
         # It stops at the first failure, so that the one at work is the one that fails.
         self.failed, self.failed_at = self._step, at
 

@@ -188,6 +188,7 @@ class Body:
     Attributes:
         problem: what ended it early; the request then fails with a text that says nothing.
         is_whole: everything has gone out.
+        sent_bytes: how much has.
     """
 
     def __init__(self, blocks: Generator[bytes, None, None]) -> None:
@@ -195,10 +196,12 @@ class Body:
         self._at_work = threading.Lock()
         self.problem: BuildProblem | EmtuiError | OSError | None = None
         self.is_whole = False
+        self.sent_bytes = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (block := await in_thread(self._next)) is not None:
             yield block
+            self.sent_bytes += len(block)
         self.is_whole = True
 
     def _next(self) -> bytes | None:

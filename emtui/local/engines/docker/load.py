@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Sequence
 from typing import Any
 
 from emtui.backend import LogSink
@@ -19,8 +19,10 @@ from emtui.local.engines.docker.archive import docker_archive
 from emtui.local.engines.docker.daemon import Daemon
 from emtui.local.engines.docker.names import Names
 from emtui.local.engines.docker.problems import DaemonProblem, daemon_problems
+from emtui.local.engines.docker.progress import FULL_REMEDY, is_full
 from emtui.local.engines.loading import LOAD_ERROR, architecture_note, read_image
 from emtui.local.engines.problems import LoadProblem
+from emtui.local.engines.references import on_board
 from emtui.local.stopping import Stop, stoppable, to_end
 
 # A load that was cancelled returns at once, also where the engine hangs; what stays goes with the next load.
@@ -28,10 +30,13 @@ _FORGET_S = 1.0
 _PREFIX = re.compile(r"\s*Error processing tar file(?:\s*\([^)]*\))?:\s*")
 
 
-async def load_image(daemon: Daemon, names: Names, request: LoadRequest, log: LogSink) -> str:
+async def load_image(
+    daemon: Daemon, names: Names, request: LoadRequest, log: LogSink, *, base_images: Sequence[str] = ()
+) -> str:
     """Load the image of a tar under the name `names.there(request.reference)`. Returns its id in the engine.
 
-    An older image of that name loses it to the new one when all of that is there, not before.
+    One with the name of one of `base_images` hides that in this workspace; the log then says so. An older image of
+    that name loses it to the new one when all of that is there, not before.
 
     Raises:
         LoadFailed: why is in the log. The engine has nothing of it under any name that is looked for.
@@ -40,13 +45,16 @@ async def load_image(daemon: Daemon, names: Names, request: LoadRequest, log: Lo
         image = await _load(daemon, names, request, log)
     except LoadProblem as problem:
         log(f"{LOAD_ERROR}{problem}\n")
-        raise LoadFailed from problem
+        raise LoadFailed(remedy=_remedy(str(problem))) from problem
     except DaemonProblem as problem:
         log(f"{LOAD_ERROR}{_reason(problem.message)}\n")
-        raise LoadFailed(remedy=problem.for_operator("load").remedy if problem.is_gone else None) from problem
+        gone = problem.for_operator("load").remedy if problem.is_gone else None
+        raise LoadFailed(remedy=gone or _remedy(problem.message)) from problem
     except OSError as error:
         log(f"{LOAD_ERROR}{error.strerror or error}\n")
         raise LoadFailed from error
+    if on_board(request.reference, base_images) is not None:
+        log(f"note: in this workspace {request.reference} now means this image, and no longer the base image\n")
     log(f"Loaded image: {request.reference}\n")
     return image
 
@@ -153,6 +161,10 @@ class _Body:
     async def _close(self) -> None:
         async with self._at_work:
             await asyncio.to_thread(self._made.close)
+
+
+def _remedy(text: str) -> str | None:
+    return FULL_REMEDY if is_full(text) else None
 
 
 def _error(line: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ async def resolve(daemon: Daemon, names: Names, base_images: Sequence[str], refe
     digest = reference.partition("@")[2]
     for name in candidates(names, base_images, reference):
         found = await inspect_image(daemon, name)
-        if found is not None and (not digest or digest in _digests(found)):
+        if found is not None and (not digest or digest in digests_of(found)):
             return name
     return None
 
@@ -96,10 +96,11 @@ def platform_of(document: Mapping[str, Any]) -> str:
     return "/".join(str(part) for part in parts if part)
 
 
-def _words(value: Any) -> tuple[str, ...] | None:
-    return tuple(str(item) for item in value) if value else None
-
-
-def _digests(document: Mapping[str, Any]) -> set[str]:
+def digests_of(document: Mapping[str, Any]) -> set[str]:
+    """What an inspected image may be named with behind `@`: its registries' digests, and its id."""
     named = {str(item).partition("@")[2] for item in document.get("RepoDigests") or ()}
     return {*named, str(document.get("Id"))}
+
+
+def _words(value: Any) -> tuple[str, ...] | None:
+    return tuple(str(item) for item in value) if value else None

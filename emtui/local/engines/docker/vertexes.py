@@ -15,9 +15,9 @@ TRACE = "moby.buildkit.trace"
 IMAGE = "moby.image.id"
 
 # What it does for itself, and what we have said already.
-_INTERNAL = ("[internal] ", "copy /context /")
-_CONTEXT = ("[internal] load remote build context", "copy /context /")
-_OUR_CONTEXT = "[internal] load build context"
+_UNPACKING = "copy /context /"
+_INTERNAL = ("[internal] ", _UNPACKING)
+_CONTEXT = ("[internal] load remote build context", _UNPACKING)
 _EXPORT = "exporting to image"
 _CANCELED = "context canceled"
 
@@ -32,8 +32,8 @@ class _Open:
 class BuildKitProgress(Progress):
     """Follows `moby.buildkit.trace`."""
 
-    def __init__(self, talk: Talk, stages: Sequence[Stage], names: Names) -> None:
-        super().__init__(talk, stages, names)
+    def __init__(self, talk: Talk, stages: Sequence[Stage], names: Names, *, with_network: bool = False) -> None:
+        super().__init__(talk, stages, names, with_network=with_network)
         self._opened: dict[str, _Open] = {}
         self._closed: set[str] = set()
 
@@ -57,6 +57,8 @@ class BuildKitProgress(Progress):
         return ""
 
     def _begin(self, vertex: Vertex) -> None:
+        if vertex.name == _UNPACKING and vertex.has_completed and not vertex.error:
+            self.unpacked()
         if vertex.digest in self._closed or vertex.digest in self._opened:
             return
         if vertex.name == _EXPORT and vertex.has_started:
@@ -65,13 +67,13 @@ class BuildKitProgress(Progress):
         has_failed = bool(vertex.error) and _CANCELED not in vertex.error
         if (is_ours and vertex.has_started) or has_failed:
             title, at = self.titled(vertex.name)
-            at_work = self._talk.step
+            of_context = self._talk.context_step
             if vertex.name == _EXPORT:
                 self._opened[vertex.digest] = _Open(self.begin_export(), None)
-            elif vertex.name in _CONTEXT and at_work is not None and at_work.title == _OUR_CONTEXT:
-                self._opened[vertex.digest] = _Open(at_work, None)
+            elif vertex.name in _CONTEXT and of_context is not None:
+                self._opened[vertex.digest] = _Open(of_context, None)
             else:
-                self._opened[vertex.digest] = _Open(self._talk.begin(title), at)
+                self._opened[vertex.digest] = _Open(self.begin(title, at), at)
 
     def _output(self, output: Output) -> None:
         opened = self._opened.get(output.vertex)
