@@ -95,7 +95,7 @@ def cgroups_check(engine: str, *, bounds_memory: bool, binds_processes: bool) ->
 
 def pods_check(case: Case) -> Check:
     """What a pod may do and use, by the options, the configuration, and the engine that runs it."""
-    from emtui.local.engines.sandbox.jail import Limits
+    from emtui.local.engines.bounds import Limits
 
     policy = case.profile.pods
     limits = Limits.of_this_machine(policy.memory_bytes or 0, policy.processes or 0)

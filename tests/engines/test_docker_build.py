@@ -15,7 +15,7 @@ import pytest
 
 from emtui.errors import BuildFailed
 from emtui.local.engines.base import BuildRequest
-from emtui.local.engines.docker.build import build_image
+from emtui.local.engines.docker.building.build import build_image
 from emtui.local.engines.docker.daemon import Daemon, Found
 from emtui.local.engines.docker.engine import DockerEngine
 from emtui.local.engines.docker.lookup import inspect_image
@@ -336,7 +336,7 @@ async def test_cancelling_while_the_context_is_sent(docker: Bench) -> None:
 
 
 async def test_a_file_that_shrinks_while_it_is_read(docker: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from emtui.local.engines.docker import context_tar
+    from emtui.local.engines.docker.building import context_tar
 
     path = docker.write("a", b"x" * 100_000)
     real = context_tar._header

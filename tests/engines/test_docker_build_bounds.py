@@ -224,7 +224,7 @@ async def test_what_is_refused_before_it_is_sent_blames_no_other_step(docker: Be
 async def test_a_large_context_is_told_while_it_is_sent_and_unpacked(
     built: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from emtui.local.engines.docker import upload
+    from emtui.local.engines.docker.building import upload
 
     monkeypatch.setattr(upload, "_TELL_S", 0.02)
     monkeypatch.setattr(upload, "_TELL_UNPACKING_S", (0.02,))

@@ -16,13 +16,13 @@ import pytest
 
 from emtui.errors import LoadFailed
 from emtui.local.engines.base import LoadRequest
-from emtui.local.engines.docker import load as load_module
-from emtui.local.engines.docker.architecture import runs_here
-from emtui.local.engines.docker.archive import docker_archive
 from emtui.local.engines.docker.daemon import Daemon
-from emtui.local.engines.docker.load import load_image, remove_unfinished
+from emtui.local.engines.docker.loading import load as load_module
+from emtui.local.engines.docker.loading.archive import docker_archive
+from emtui.local.engines.docker.loading.load import load_image, remove_unfinished
 from emtui.local.engines.docker.lookup import inspect_image
 from emtui.local.engines.docker.names import Names, names_of
+from emtui.local.engines.docker.pods.architecture import runs_here
 from emtui.local.engines.docker.problems import daemon_problems
 from emtui.local.engines.tarball import TarImage, read_tar
 from tests.engines.conftest import Bench

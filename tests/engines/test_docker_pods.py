@@ -16,8 +16,8 @@ from emtui.local.engines.docker.daemon import Daemon, Found
 from emtui.local.engines.docker.engine import DockerEngine
 from emtui.local.engines.docker.lookup import inspect_image
 from emtui.local.engines.docker.names import LABEL_NODE, LABEL_POD, LABEL_WORKSPACE, names_of
+from emtui.local.engines.docker.pods.supervisor import ORDER
 from emtui.local.engines.docker.problems import daemon_problems
-from emtui.local.engines.docker.supervisor import ORDER
 from emtui.local.engines.records import PodFolder
 from emtui.local.workspace import Workspace
 from emtui.profile import PodPolicy

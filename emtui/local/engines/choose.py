@@ -12,6 +12,7 @@ from typing import Any
 
 from emtui.errors import ConfigProblem
 from emtui.local.engines.base import DEFAULT_BASE_IMAGES, Engine
+from emtui.local.engines.bounds import Limits
 from emtui.local.engines.choice import (
     Candidate,
     Finding,
@@ -24,7 +25,7 @@ from emtui.local.engines.choice import (
 )
 from emtui.local.engines.sandbox.engine import SandboxEngine
 from emtui.local.engines.sandbox.farm import make_farm
-from emtui.local.engines.sandbox.jail import Jail, Limits
+from emtui.local.engines.sandbox.jail import Jail
 from emtui.local.engines.sandbox.rootfs import Rootfs, RootfsProblem
 from emtui.local.engines.sandbox.runstep import run_step
 from emtui.local.engines.sandbox.tree import remove_tree

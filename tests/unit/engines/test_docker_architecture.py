@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from emtui.local.engines.docker.architecture import runs_here
+from emtui.local.engines.docker.pods.architecture import runs_here
 
 # As qemu-user-static registers them.
 AARCH64 = "7f454c460201010000000000000000000200b700"

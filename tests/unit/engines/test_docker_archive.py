@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from emtui.local.engines.docker import archive
-from emtui.local.engines.docker.archive import docker_archive
+from emtui.local.engines.docker.loading import archive
+from emtui.local.engines.docker.loading.archive import docker_archive
 from emtui.local.engines.problems import LoadProblem
 from emtui.local.engines.tarball import TarImage, read_tar
 from emtui.local.stopping import Stop, StopRequested

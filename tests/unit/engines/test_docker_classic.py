@@ -2,7 +2,7 @@
 
 import pytest
 
-from emtui.local.engines.docker.classic import ClassicProgress
+from emtui.local.engines.docker.building.classic import ClassicProgress
 from tests.unit.engines.docker_talk import Said, said
 
 DOCKERFILE = "ARG A\nFROM mine AS one\nRUN a\nFROM busybox\nENV X=1\nCOPY --from=one x /\nRUN exit 7\n"

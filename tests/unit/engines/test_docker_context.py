@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emtui.local.engines.context import BuildContext
-from emtui.local.engines.docker.context_tar import BLOCK_BYTES, Body, sendable, tar_blocks
+from emtui.local.engines.docker.building.context_tar import BLOCK_BYTES, Body, sendable, tar_blocks
 from emtui.local.engines.problems import BuildProblem
 from emtui.local.handles import DirHandle
 

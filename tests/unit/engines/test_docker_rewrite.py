@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emtui.local.engines.config import ImageConfig
-from emtui.local.engines.docker.rewrite import CONTEXT_FOLDER, Layout, must_be_flat, rewrite, sent_names, syntax_of
+from emtui.local.engines.docker.building.rewrite import (
+    CONTEXT_FOLDER,
+    Layout,
+    must_be_flat,
+    rewrite,
+    sent_names,
+    syntax_of,
+)
 from emtui.local.engines.dockerfile import Dockerfile, parse_dockerfile
 from emtui.local.engines.plan import make_plan
 from emtui.local.engines.problems import BuildProblem

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emtui.local.engines.buildlog import MAX_LINE
+from emtui.local.engines.docker.building.progress import Lines
+from emtui.local.engines.docker.building.trace import Output, Vertex, parse_trace
+from emtui.local.engines.docker.building.vertexes import IMAGE, TRACE, BuildKitProgress
 from emtui.local.engines.docker.problems import DaemonProblem
-from emtui.local.engines.docker.progress import Lines
-from emtui.local.engines.docker.trace import Output, Vertex, parse_trace
-from emtui.local.engines.docker.vertexes import IMAGE, TRACE, BuildKitProgress
 from tests.unit.engines.docker_talk import Said, said
 
 FAILED = "executor failed running [/bin/sh -c exit 7]: exit code: 7"

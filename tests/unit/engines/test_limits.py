@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from emtui.local.engines.bounds import Limits
 from emtui.local.engines.sandbox import limits as module
 from emtui.local.engines.sandbox.bwrap import BwrapRun
-from emtui.local.engines.sandbox.jail import Limits
 from emtui.local.engines.sandbox.limits import Cgroup, binds_processes, bounds_memory_together, lower, rlimits, sweep
 from emtui.local.engines.sandbox.tree import copy_bytes
 

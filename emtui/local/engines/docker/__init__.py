@@ -1,4 +1,5 @@
 """The docker engine: real images, built, loaded and run by a Docker Engine (Docker's, or Podman's compatible one).
 
-`daemon` speaks with it, `places` finds it, `labels` and `names` keep what is ours apart from everything else in it.
+`places` finds one and `probe` tries it; `daemon` speaks with it; `names`, `lookup` and `leftovers` keep what is ours
+apart from everything else in it; `building`, `loading` and `pods` are what it is there for.
 """

@@ -20,20 +20,20 @@ from emtui.local.engines.base import (
     LoadRequest,
     PodRequest,
 )
-from emtui.local.engines.docker.architecture import runs_here
-from emtui.local.engines.docker.build import build_image
-from emtui.local.engines.docker.container import container_name, container_of, notes_of, pod_of
-from emtui.local.engines.docker.containers import Containers, remove_nameless
+from emtui.local.engines.bounds import Limits
+from emtui.local.engines.docker.building.build import build_image
 from emtui.local.engines.docker.daemon import Daemon, Found
 from emtui.local.engines.docker.leftovers import LeftoverFile
-from emtui.local.engines.docker.load import load_image, remove_unfinished
+from emtui.local.engines.docker.loading.load import load_image, remove_unfinished
 from emtui.local.engines.docker.lookup import resolve
 from emtui.local.engines.docker.names import LABEL_BUILD, LABEL_POD, LABEL_WORKSPACE, Names, names_of
+from emtui.local.engines.docker.pods.architecture import runs_here
+from emtui.local.engines.docker.pods.container import container_name, container_of, notes_of, pod_of
+from emtui.local.engines.docker.pods.containers import Containers, remove_nameless
+from emtui.local.engines.docker.pods.supervisor import ORDER
 from emtui.local.engines.docker.problems import DaemonProblem, daemon_problems
-from emtui.local.engines.docker.supervisor import ORDER
 from emtui.local.engines.records import wire_time
 from emtui.local.engines.requests import check_pod_id
-from emtui.local.engines.sandbox.jail import Limits
 from emtui.local.engines.spawn import command_with_libraries
 from emtui.local.engines.supervised import SupervisedPods
 from emtui.local.engines.with_pods import WithPods, new_record
@@ -43,7 +43,7 @@ from emtui.models import Image
 from emtui.profile import PodPolicy
 from emtui.threads import in_thread
 
-_SUPERVISOR = "emtui.local.engines.docker.supervisor"
+_SUPERVISOR = "emtui.local.engines.docker.pods.supervisor"
 _GROUP_WRITES = stat.S_ISGID | stat.S_IRWXG
 # How the supervisor finds the same engine: certificates, contexts, keys of ssh.
 _PASSED_ON = (

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 from emtui.local.engines.choice import Probe
-from emtui.local.engines.docker.container import VOLUME
-from emtui.local.engines.docker.containers import Containers, remove_nameless
 from emtui.local.engines.docker.daemon import OLDEST_API, SAME_MACHINE, Daemon, Facts, Found
 from emtui.local.engines.docker.names import LABEL_PROBE
 from emtui.local.engines.docker.places import Place
+from emtui.local.engines.docker.pods.container import VOLUME
+from emtui.local.engines.docker.pods.containers import Containers, remove_nameless
 from emtui.local.engines.docker.problems import RESTART, DaemonProblem, daemon_problems
 from emtui.local.engines.references import on_board
 from emtui.local.stopping import Stop

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from emtui.local.engines.bounds import Limits
 from emtui.local.engines.building import image_id
 from emtui.local.engines.buildlog import Step
 from emtui.local.engines.config import joined
@@ -16,7 +17,7 @@ from emtui.local.engines.plan import CopyStep, RunStep, Stage, WorkdirStep
 from emtui.local.engines.problems import BuildProblem
 from emtui.local.engines.sandbox.copying import Copier
 from emtui.local.engines.sandbox.farm import make_farm, make_scratch
-from emtui.local.engines.sandbox.jail import Jail, Limits
+from emtui.local.engines.sandbox.jail import Jail
 from emtui.local.engines.sandbox.lookup import StartProblem, find_command, find_user, has_known_format
 from emtui.local.engines.sandbox.rootfs import Rootfs
 from emtui.local.engines.sandbox.runstep import run_step

@@ -14,6 +14,7 @@ from emtui.local.engines.base import (
     LoadRequest,
     PodRequest,
 )
+from emtui.local.engines.bounds import Limits
 from emtui.local.engines.building import build
 from emtui.local.engines.config import DEFAULT_PATH, ImageConfig, base_config
 from emtui.local.engines.images import ImageTable, StoredImage
@@ -22,7 +23,7 @@ from emtui.local.engines.records import PodRecord
 from emtui.local.engines.references import on_board
 from emtui.local.engines.requests import check_pod_id, from_thread
 from emtui.local.engines.sandbox.builder import SandboxWorker
-from emtui.local.engines.sandbox.jail import Limits, close_quietly
+from emtui.local.engines.sandbox.jail import close_quietly
 from emtui.local.engines.sandbox.limits import binds_processes, bounds_memory_together, sweep
 from emtui.local.engines.spawn import python_command
 from emtui.local.engines.supervised import SupervisedPods

@@ -14,7 +14,7 @@ import secrets
 import time
 from pathlib import Path
 
-from emtui.local.engines.sandbox.jail import Limits
+from emtui.local.engines.bounds import Limits
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _PREFIX = "emtui-"

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from emtui.local.engines.bounds import Limits
 from emtui.local.engines.records import (
     MISSED_AFTER_S,
     PodFolder,
@@ -27,7 +28,7 @@ from emtui.local.engines.records import (
 )
 from emtui.local.engines.sandbox.farm import make_farm, make_scratch
 from emtui.local.engines.sandbox.isolation import isolation_by_name
-from emtui.local.engines.sandbox.jail import Jail, Limits, close_quietly
+from emtui.local.engines.sandbox.jail import Jail, close_quietly
 from emtui.local.engines.sandbox.lookup import StartProblem, find_command, find_user, has_known_format
 from emtui.local.engines.sandbox.rootfs import Rootfs, RootfsProblem
 from emtui.local.engines.sandbox.run import TICK_S, Ended, Run, wake_on_signals

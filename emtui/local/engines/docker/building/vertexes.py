@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from emtui.local.engines.buildlog import Step
+from emtui.local.engines.docker.building.progress import Lines, Progress
+from emtui.local.engines.docker.building.trace import Output, Vertex, parse_trace
 from emtui.local.engines.docker.names import Names
-from emtui.local.engines.docker.progress import Lines, Progress
-from emtui.local.engines.docker.trace import Output, Vertex, parse_trace
 from emtui.local.engines.dockerfile import Instruction
 from emtui.local.engines.steps import Stage
 from emtui.local.engines.talk import Talk

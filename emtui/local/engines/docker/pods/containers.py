@@ -8,8 +8,8 @@ from aiodocker.containers import DockerContainer
 from aiodocker.types import JSONObject
 
 from emtui.local.engines.docker.daemon import Daemon
+from emtui.local.engines.docker.pods.states import Inspected
 from emtui.local.engines.docker.problems import DaemonProblem, daemon_problems
-from emtui.local.engines.docker.states import Inspected
 
 _MAX_LINE = 512
 # An engine that is there answers a question at once; to make, start or remove a container it may need its disk.

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from emtui.local.engines.base import PodRequest
+from emtui.local.engines.bounds import Limits
 from emtui.local.engines.config import DEFAULT_SHELL
 from emtui.local.engines.docker.daemon import Facts
 from emtui.local.engines.docker.names import LABEL_NAME, LABEL_NODE, LABEL_POD, Names
 from emtui.local.engines.records import host_name
-from emtui.local.engines.sandbox.jail import Limits
 from emtui.profile import PodPolicy
 
 VOLUME = "/data"

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 
 from emtui.local.engines.buildlog import Step
+from emtui.local.engines.docker.building.progress import Lines, Progress
+from emtui.local.engines.docker.building.vertexes import image_id_of
 from emtui.local.engines.docker.names import Names
-from emtui.local.engines.docker.progress import Lines, Progress
-from emtui.local.engines.docker.vertexes import image_id_of
 from emtui.local.engines.dockerfile import Instruction
 from emtui.local.engines.steps import Stage
 from emtui.local.engines.talk import Talk, from_title, step_title

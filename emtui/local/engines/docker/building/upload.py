@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from emtui.local.engines.buildlog import Step
-from emtui.local.engines.docker.context_tar import Body
+from emtui.local.engines.docker.building.context_tar import Body
 from emtui.local.engines.talk import transferred
 from emtui.text import size
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 from emtui.local.engines.buildlog import MAX_LINE, Step
 from emtui.local.engines.config import joined
+from emtui.local.engines.docker.building.rewrite import CONTEXT_FOLDER, left_out, sent_names
 from emtui.local.engines.docker.names import Names
-from emtui.local.engines.docker.rewrite import CONTEXT_FOLDER, left_out, sent_names
 from emtui.local.engines.dockerfile import Instruction
 from emtui.local.engines.steps import RunStep, Stage
 from emtui.local.engines.talk import Talk, from_title, step_title

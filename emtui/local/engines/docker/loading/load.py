@@ -15,11 +15,11 @@ from typing import Any
 from emtui.backend import LogSink
 from emtui.errors import LoadFailed
 from emtui.local.engines.base import LoadRequest
-from emtui.local.engines.docker.archive import docker_archive
+from emtui.local.engines.docker.building.progress import FULL_REMEDY, is_full
 from emtui.local.engines.docker.daemon import Daemon
+from emtui.local.engines.docker.loading.archive import docker_archive
 from emtui.local.engines.docker.names import Names
 from emtui.local.engines.docker.problems import DaemonProblem, daemon_problems
-from emtui.local.engines.docker.progress import FULL_REMEDY, is_full
 from emtui.local.engines.loading import LOAD_ERROR, architecture_note, read_image
 from emtui.local.engines.problems import LoadProblem
 from emtui.local.engines.references import on_board

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from emtui.local.engines.disk import DiskWatch
-from emtui.local.engines.docker.containers import Containers
 from emtui.local.engines.docker.daemon import Daemon
 from emtui.local.engines.docker.places import Place
+from emtui.local.engines.docker.pods.containers import Containers
+from emtui.local.engines.docker.pods.states import Inspected, cannot_start, ended
 from emtui.local.engines.docker.problems import DaemonProblem
-from emtui.local.engines.docker.states import Inspected, cannot_start, ended
 from emtui.local.engines.records import (
     MISSED_AFTER_S,
     PodFolder,

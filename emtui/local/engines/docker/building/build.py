@@ -11,15 +11,11 @@ from emtui.local.engines.base import BuildRequest
 from emtui.local.engines.building import checked_sources
 from emtui.local.engines.context import BuildContext
 from emtui.local.engines.dialect import Dialect, whole
-from emtui.local.engines.docker.bases import Bases
-from emtui.local.engines.docker.classic import ClassicProgress
-from emtui.local.engines.docker.containers import remove_nameless
-from emtui.local.engines.docker.context_tar import Body, Sendable, sendable, tar_blocks
-from emtui.local.engines.docker.daemon import Daemon, Facts
-from emtui.local.engines.docker.names import Names
-from emtui.local.engines.docker.problems import DaemonProblem
-from emtui.local.engines.docker.progress import Progress
-from emtui.local.engines.docker.rewrite import (
+from emtui.local.engines.docker.building.bases import Bases
+from emtui.local.engines.docker.building.classic import ClassicProgress
+from emtui.local.engines.docker.building.context_tar import Body, Sendable, sendable, tar_blocks
+from emtui.local.engines.docker.building.progress import Progress
+from emtui.local.engines.docker.building.rewrite import (
     CONTEXT_FOLDER,
     FLAT_DOCKERFILE,
     Layout,
@@ -27,8 +23,12 @@ from emtui.local.engines.docker.rewrite import (
     rewrite,
     syntax_of,
 )
-from emtui.local.engines.docker.upload import Upload
-from emtui.local.engines.docker.vertexes import BuildKitProgress
+from emtui.local.engines.docker.building.upload import Upload
+from emtui.local.engines.docker.building.vertexes import BuildKitProgress
+from emtui.local.engines.docker.daemon import Daemon, Facts
+from emtui.local.engines.docker.names import Names
+from emtui.local.engines.docker.pods.containers import remove_nameless
+from emtui.local.engines.docker.problems import DaemonProblem
 from emtui.local.engines.dockerfile import parse_dockerfile
 from emtui.local.engines.problems import BuildProblem
 from emtui.local.engines.steps import CopyStep, Stage, needed

@@ -1,0 +1,1 @@
+"""Pods as containers: `container` is what is asked for, `supervisor` looks after it, `states` tells what it is."""
