@@ -111,7 +111,7 @@ def _known(cause: BaseException) -> DaemonProblem | None:
 _NO_ADDRESS = (errno.EINVAL, errno.ENAMETOOLONG, errno.ENOTSOCK)
 _KNOWN: tuple[tuple[type[BaseException], tuple[str, str]], ...] = (
     (PermissionError, ("its socket may not be used by this user (permission denied)", JOIN_GROUP)),
-    (FileNotFoundError, ("there is no such socket", START)),
+    (FileNotFoundError, ("there is no such socket", f"{START} {OR_ADDRESS}")),
     (ConnectionRefusedError, ("nothing answers there (connection refused)", f"{START} {OR_ADDRESS}")),
     (socket.gaierror, ("there is no such host", ADDRESS)),
     (aiohttp.http_exceptions.BadStatusLine, ("what answers does not speak HTTP", OTHER)),
