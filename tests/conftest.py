@@ -50,8 +50,8 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for all tests that need a Docker Engine where there is none."""
-    skipped = (str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", ()))
+    """One line for all tests that need a Docker Engine where there is none, and one for all others that did not run."""
+    skipped = [str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", ())]
     reasons = [reason for _, is_ours, reason in (text.partition("no Docker Engine: ") for text in skipped) if is_ours]
     if reasons:
         from emtui.doctor.sockets import without_user
@@ -62,3 +62,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"{'; '.join(dict.fromkeys(' '.join(reason.split()) for reason in reasons))}. "
             "Start one, and install busybox-static."
         )
+    others = [text.removeprefix("Skipped: ") for text in skipped if "no Docker Engine: " not in text]
+    if others:
+        told = "; ".join(dict.fromkeys(" ".join(reason.split()) for reason in others))
+        terminalreporter.write_line(f"{len(others)} other tests were skipped: {told}.")

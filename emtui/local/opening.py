@@ -64,7 +64,7 @@ async def open_local(
     *,
     engine: str | None = None,
     base_images: Sequence[str] = (),
-    pods: PodPolicy = PodPolicy(),  # noqa: B008 - it cannot be changed
+    pods: PodPolicy = PodPolicy(),
 ) -> AsyncIterator[LocalEnds]:
     """Open the workspace in `path` for `user`, and close it again. Pods go on.
 
@@ -99,7 +99,7 @@ async def open_ends(
     user: str,
     engine: str | None = None,
     base_images: Sequence[str] = (),
-    pods: PodPolicy = PodPolicy(),  # noqa: B008 - it cannot be changed
+    pods: PodPolicy = PodPolicy(),
 ) -> AsyncIterator[LocalEnds]:
     """The ends of an open workspace, as `open_local` has them. The workspace stays the caller's.
 

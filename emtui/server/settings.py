@@ -52,7 +52,7 @@ class Settings:
     password: str | None = field(default=None, repr=False)
     engine: str | None = None
     base_images: tuple[str, ...] = ()
-    pods: PodPolicy = PodPolicy()  # noqa: RUF009 - it cannot be changed
+    pods: PodPolicy = PodPolicy()
     has_grid_auth: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None

@@ -19,6 +19,7 @@ from emtui.local.stopping import Stop
 from emtui.local.workspace import Workspace
 from emtui.models import Image, PodState
 from tests.engines.docker_here import need_docker, remove_all
+from tests.missing import missing
 
 DEADLINE_S = 30.0
 ISOLATIONS = ("bwrap", "unshare")
@@ -124,10 +125,10 @@ def _bench(workspace: Workspace, kind: str) -> Bench:
         return Bench(workspace, make := lambda: DockerEngine(workspace, found), make())
     if kind in ISOLATIONS:
         if shutil.which(kind) is None:
-            pytest.skip(f"{kind} is not installed")
+            missing(f"{kind} is not installed")
         reason = probe_isolation(workspace, kind, Stop())
         if reason:
-            pytest.skip(f"{kind} does not work here: {reason}")
+            missing(f"{kind} does not work here: {reason}")
 
     def make() -> Engine:
         return SandboxEngine(workspace, kind) if kind in ISOLATIONS else SimulatedEngine(workspace)

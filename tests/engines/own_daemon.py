@@ -11,12 +11,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from emtui.local.engines.docker.daemon import Daemon, Found
 from emtui.local.engines.docker.places import Place
 from emtui.local.engines.docker.problems import DaemonProblem
 from tests.engines.docker_here import make_base
+from tests.missing import missing
 
 _STARTS_IN_S = 60.0
 
@@ -75,10 +74,7 @@ class OwnDaemon:
 def own_daemon(*options: str) -> Iterator[OwnDaemon]:
     """A daemon that has not been started yet; gone with all that is its own at the end."""
     if shutil.which("dockerd") is None or os.geteuid() != 0:
-        reason = "no Docker Engine: dockerd of the test's own needs root and docker.io"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("no Docker Engine: dockerd of the test's own needs root and docker.io")
     folder = Path(tempfile.mkdtemp(prefix="emtd", dir="/tmp"))
     daemon = OwnDaemon(folder, *options)
     try:

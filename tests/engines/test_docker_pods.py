@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from emtui.local.em import LocalEM
 from emtui.local.engines.disk import DiskWatch
 from emtui.local.engines.docker.daemon import Daemon, Found
 from emtui.local.engines.docker.engine import DockerEngine
@@ -24,6 +25,7 @@ from emtui.profile import PodPolicy
 from tests.engines.conftest import BASE, Bench, wait_for
 from tests.engines.docker_here import DOCKER_PLACE, need_docker
 from tests.engines.own_daemon import OwnDaemon, own_daemon
+from tests.unit.local.local_limits import mounted
 
 HEEDS = "trap 'exit 143' TERM; touch /data/up; while :; do sleep 0.1; done"
 
@@ -147,6 +149,25 @@ async def test_a_pod_that_fills_the_disk_is_evicted(docker: Bench) -> None:
         "Evicted",
         "The node was low on resource: ephemeral-storage",
     )
+
+
+async def test_a_disk_that_is_full_at_once(tmp_path: Path) -> None:
+    with mounted(tmp_path / "small", "size=96m") as folder:
+        workspace = Workspace(folder / "ws")
+        bench = bench_on(workspace, need_docker())
+        em = LocalEM(workspace, bench.engine)
+        try:
+            ended = (await bench.run("cat /dev/zero > /data/big; sleep 60")).terminated
+            assert ended is not None
+            assert (ended.exit_code, ended.reason) == (137, "Evicted")
+            assert PodFolder(bench.pods / "client1-1").state()[1]
+            # What fills it can be seen, and deleted.
+            assert (await em.list_files()).find("big") is not None
+            await em.delete("big")
+            assert await containers(bench) == []
+        finally:
+            await em.aclose()
+            workspace.close()
 
 
 async def test_a_container_is_found_again(docker: Bench) -> None:
@@ -361,19 +382,6 @@ async def test_a_pod_goes_on_where_the_daemon_lets_it(workspace: Workspace) -> N
         await _stop_all_of(bench, daemon)
 
 
-async def test_a_pod_can_be_stopped_while_the_daemon_is_away(workspace: Workspace) -> None:
-    with own_daemon("--live-restore") as daemon:
-        bench = bench_on(workspace, await asyncio.to_thread(daemon.start))
-        pod_id = await away_and_back(bench, daemon, signal.SIGTERM)
-        await bench.engine.stop(pod_id, 0.5)
-        ended = (await bench.engine.state(pod_id)).terminated
-        assert ended is not None
-        assert "its container is stopped as soon as that is back" in ended.message
-        await asyncio.to_thread(daemon.start)
-        bench.again()
-        await _stop_all_of(bench, daemon)
-
-
 async def test_a_pod_replaced_while_the_daemon_is_away_is_not_told_as_done(workspace: Workspace) -> None:
     with own_daemon("--live-restore") as daemon:
         bench = bench_on(workspace, await asyncio.to_thread(daemon.start))
@@ -382,6 +390,7 @@ async def test_a_pod_replaced_while_the_daemon_is_away_is_not_told_as_done(works
         ended = (await bench.engine.state(pod_id)).terminated
         assert ended is not None
         assert (ended.exit_code, ended.reason) == (137, "Error")
+        assert "its container is stopped as soon as that is back" in ended.message
         await asyncio.to_thread(daemon.start)
         # Its supervisor goes on until the container is gone: nobody has to ask for it.
         client = Daemon(daemon.place)
@@ -393,6 +402,8 @@ async def test_a_pod_replaced_while_the_daemon_is_away_is_not_told_as_done(works
         else:
             pytest.fail("the container is still there")
         await client.aclose()
+        bench.again()
+        await _stop_all_of(bench, daemon)
 
 
 async def test_a_time_that_comes_while_the_daemon_is_away(workspace: Workspace) -> None:

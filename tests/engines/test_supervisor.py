@@ -17,6 +17,7 @@ from emtui.local.engines.sandbox.run import Ended
 from emtui.local.engines.sandbox.supervisor import Supervisor
 from emtui.local.workspace import Workspace
 from tests.engines.conftest import ISOLATIONS
+from tests.missing import missing
 
 RECORD = PodRecord(
     pod_id="p", name="client1/a_b", engine="sandbox", reference="alpine", argv=["true"], env={"PATH": DEFAULT_PATH},
@@ -37,7 +38,7 @@ def _signals() -> Iterator[None]:
 @pytest.fixture(params=ISOLATIONS)
 def isolation(request: pytest.FixtureRequest) -> str:
     if shutil.which(request.param) is None:
-        pytest.skip(f"{request.param} is not installed")
+        missing(f"{request.param} is not installed")
     return str(request.param)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -64,8 +63,7 @@ def client_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         except subprocess.TimeoutExpired:
             problem = "npm install takes too long"
     if problem:
-        message = f"no JavaScript client of Socket.IO here: {problem}"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+        missing(f"no JavaScript client of Socket.IO here: {problem}")
     (folder / "client.js").write_text(_CLIENT, encoding="utf-8")
     return folder
 

@@ -1,4 +1,4 @@
-"""What a run of the tests says at its end of those that need a Docker Engine."""
+"""What a run of the tests says at its end of those that did not run."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,7 +19,8 @@ def _summary(*reasons: str) -> list[str]:
 
 def test_all_reasons_and_the_socket_are_in_one_line() -> None:
     refused, root = "Skipped: no Docker Engine: refused ('x')", "Skipped: no Docker Engine: dockerd\nneeds root"
-    (line,) = _summary(refused, root, refused, "Skipped: needs a unicorn")
+    line, other = _summary(refused, root, refused, "Skipped: needs a unicorn")
+    assert other == "1 other tests were skipped: needs a unicorn."
     assert line == (
         f"3 tests of the docker engine were skipped ({DOCKER_PLACE.url}): refused ('x'); dockerd needs root. "
         "Start one, and install busybox-static."
@@ -28,4 +29,9 @@ def test_all_reasons_and_the_socket_are_in_one_line() -> None:
 
 def test_nothing_is_said_where_all_ran() -> None:
     assert _summary() == []
-    assert _summary("Skipped: needs a unicorn") == []
+
+
+def test_every_other_reason_is_told_once() -> None:
+    assert _summary("Skipped: no\nwings", "Skipped: no wings", "Skipped: no horn") == [
+        "3 other tests were skipped: no wings; no horn."
+    ]

@@ -138,7 +138,7 @@ async def choose_engine(
     workspace: Workspace,
     name: str | None = None,
     base_images: Sequence[str] = DEFAULT_BASE_IMAGES,
-    policy: PodPolicy = PodPolicy(),  # noqa: B008 - it cannot be changed
+    policy: PodPolicy = PodPolicy(),
     *,
     needs: Sequence[str] = (),
     findings: Findings | None = None,

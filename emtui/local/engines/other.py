@@ -60,4 +60,4 @@ def _with_message(state: State, message: str) -> State:
 
 
 def _no_supervisor(*_arguments: str) -> NoReturn:
-    raise NotImplementedError  # a pod of another engine is never started, nor started again
+    raise AssertionError("a pod of another engine is never started, nor given another supervisor")

@@ -1,6 +1,7 @@
 """What engines with supervised pods have in common: a record made of a request, and the calls that ask a folder."""
 
 import time
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any
 
@@ -35,14 +36,14 @@ def new_record(pod: PodRequest, engine: str, **more: Any) -> PodRecord:
     return replace(record, **more)
 
 
-class WithPods:
+class WithPods(ABC):
     """The half of an engine that looks after its pods. See `emtui.local.engines.base.Engine` for the calls."""
 
     _pods: SupervisedPods
 
+    @abstractmethod
     async def prepare(self) -> None:
         """What has to be done once before anything else."""
-        raise NotImplementedError
 
     async def state(self, pod_id: str) -> PodState:
         check_pod_id(pod_id)

@@ -8,8 +8,6 @@ from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
-
 from emtui.backend import EM
 from emtui.client.em.backend import HttpEM
 from emtui.client.http.address import Address
@@ -24,6 +22,7 @@ from emtui.models import PodSpec
 from emtui.profile import PodPolicy
 from emtui.server.settings import DEFAULT_USER, Settings
 from tests.engines.docker_here import need_docker, remove_all
+from tests.missing import missing
 from tests.serving import PASSWORD, serving_here
 
 
@@ -59,7 +58,7 @@ def _engine(family: str, workspace: Workspace) -> Engine:
         return DockerEngine(workspace, need_docker())
     found = candidate(family)
     if found is None:
-        pytest.skip(f"the engine {family} does not work on this machine")
+        missing(f"the engine {family} does not work on this machine")
     return found.make(workspace, None, DEFAULT_BASE_IMAGES, PodPolicy())
 
 
@@ -83,7 +82,7 @@ async def local(family: str, folder: Path) -> AsyncIterator[Bench]:
 async def http(family: str, folder: Path) -> AsyncIterator[Bench]:
     """`HttpEM` on `emtui serve`, both in this process, over a real socket."""
     if await asyncio.to_thread(candidate, family) is None:
-        pytest.skip(f"the engine {family} does not work on this machine")
+        missing(f"the engine {family} does not work on this machine")
     directory = folder / "workspace"
     async with serving_here(Settings(directory=directory, password=PASSWORD, engine=family)) as serving:
         em = HttpEM(Address.parse(serving.url), Credentials(DEFAULT_USER, password=_password))

@@ -66,7 +66,7 @@ class DockerEngine(WithPods):
         workspace: Workspace,
         found: Found,
         base_images: Sequence[str] = DEFAULT_BASE_IMAGES,
-        policy: PodPolicy = PodPolicy(),  # noqa: B008 - it cannot be changed
+        policy: PodPolicy = PodPolicy(),
     ) -> None:
         self._workspace = workspace
         self._found = found

@@ -44,18 +44,6 @@ def candidates(names: Names, base_images: Sequence[str], reference: str) -> list
     return list(dict.fromkeys(name for name in found if name is not None))
 
 
-async def image_config(daemon: Daemon, name: str) -> ImageConfig:
-    """What an image says about running it; `name` is one that `resolve` gave.
-
-    Raises:
-        DaemonProblem: there is no such image, or the engine did not answer.
-    """
-    found = await inspect_image(daemon, name)
-    if found is None:
-        raise DaemonProblem(f"no such image: {name}", 404)
-    return config_of(found)
-
-
 async def inspect_image(daemon: Daemon, name: str) -> Mapping[str, Any] | None:
     """What the engine knows of an image, None where there is none.
 

@@ -49,7 +49,7 @@ class SandboxEngine(WithPods):
         workspace: Workspace,
         isolation: str = "bwrap",
         base_images: Sequence[str] = DEFAULT_BASE_IMAGES,
-        policy: PodPolicy = PodPolicy(),  # noqa: B008 - it cannot be changed
+        policy: PodPolicy = PodPolicy(),
     ) -> None:
         """`isolation` is `bwrap` or `unshare`."""
         self._workspace = workspace
