@@ -28,6 +28,7 @@ from typing import Any
 MISSED_AFTER_S = 60.0
 """A scheduled time that passed longer ago is not made up for."""
 
+_HEARTBEAT_S = 5.0
 _RESERVE = "reserve"
 _RESERVE_BYTES = 64 << 10
 
@@ -133,6 +134,11 @@ class PodFolder:
         values = self.read("state.json")
         return (values["state"], values["is_final"]) if isinstance(values, dict) else ({}, False)
 
+    def grace_asked(self, otherwise: float) -> float:
+        """The seconds of grace that whoever stops the pod has written down."""
+        asked = self.read("stop")
+        return float(asked["grace_s"]) if isinstance(asked, dict) else otherwise
+
     # ------------------------------------------------------------------------------------------------- life
 
     def take_lock(self) -> int:
@@ -194,6 +200,21 @@ class PodFolder:
                 return False
             select.select([], [], [], min(0.02, left))
         return True
+
+
+class Heartbeat:
+    """A supervisor's sign of life, for whoever finds its pod lost later (`PodFolder.last_seen`)."""
+
+    def __init__(self, lock: int) -> None:
+        self._lock = lock
+        self._beaten = 0.0
+
+    def beat(self) -> None:
+        """To be called at least every second."""
+        now = time.monotonic()
+        if now - self._beaten >= _HEARTBEAT_S or not self._beaten:
+            self._beaten = now
+            os.utime(self._lock)
 
 
 def host_name(name: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from emtui.local.engines.bounds import Limits
 from emtui.local.engines.records import (
     MISSED_AFTER_S,
+    Heartbeat,
     PodFolder,
     PodRecord,
     State,
@@ -34,8 +35,6 @@ from emtui.local.engines.sandbox.rootfs import Rootfs, RootfsProblem
 from emtui.local.engines.sandbox.run import TICK_S, Ended, Run, wake_on_signals
 from emtui.local.engines.sandbox.tree import copy_tree, remove_tree
 from emtui.local.handles import DirHandle
-
-_HEARTBEAT_S = 5.0
 
 _RUNC = (
     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
@@ -57,10 +56,9 @@ class Supervisor:
     def __init__(self, folder: PodFolder, record: PodRecord, lock: int, image_lock: int) -> None:
         self._folder = folder
         self._record = record
-        self._lock = lock
         self._image_lock = image_lock
         self._note = record.message
-        self._beaten = 0.0
+        self._life = Heartbeat(lock)
         self._woken, self._signals = wake_on_signals(signal.SIGTERM, signal.SIGCHLD)
 
     def live(self) -> None:
@@ -96,7 +94,7 @@ class Supervisor:
             self._record.max_duration_s,
             self._record.grace_s,
             on_start=on_start,
-            tick=self._beat,
+            tick=self._life.beat,
             asked_to_stop=self._grace_when_asked,
         )
         return self._final(ended, started)
@@ -125,7 +123,7 @@ class Supervisor:
         close_quietly(self._image_lock)
 
     def _check(self) -> None:
-        self._beat()
+        self._life.beat()
         if signal.SIGTERM in self._signals:
             raise _Stopped
 
@@ -170,18 +168,10 @@ class Supervisor:
 
     # --------------------------------------------------------------------------------------------- during it
 
-    def _beat(self) -> None:
-        """A sign of life for whoever finds the pod lost later."""
-        now = time.monotonic()
-        if now - self._beaten >= _HEARTBEAT_S or not self._beaten:
-            self._beaten = now
-            os.utime(self._lock)
-
     def _grace_when_asked(self) -> float | None:
         if signal.SIGTERM not in self._signals:
             return None
-        asked = self._folder.read("stop")
-        return float(asked["grace_s"]) if isinstance(asked, dict) else self._record.grace_s
+        return self._folder.grace_asked(self._record.grace_s)
 
     # ---------------------------------------------------------------------------------------------- after it
 

@@ -23,6 +23,7 @@ from emtui.local.engines.docker.pods.states import Inspected, cannot_start, ende
 from emtui.local.engines.docker.problems import DaemonProblem
 from emtui.local.engines.records import (
     MISSED_AFTER_S,
+    Heartbeat,
     PodFolder,
     PodRecord,
     State,
@@ -41,7 +42,6 @@ _ENDING = "ending.json"
 _TICK_S = 1.0
 # A fast disk is filled within a second.
 _DISK_S = 0.25
-_HEARTBEAT_S = 5.0
 # How long a Docker Engine that is away is waited for, where a container of this pod cannot be there yet.
 _START_PATIENCE_S = 30.0
 # A container that could not be removed is tried again for so long; after that the next engine does it.
@@ -80,10 +80,9 @@ class Supervisor:
     def __init__(self, folder: PodFolder, record: PodRecord, lock: int, order: dict[str, Any]) -> None:
         self._folder = folder
         self._record = record
-        self._lock = lock
         self._order = order
         self._note = record.message
-        self._beaten = 0.0
+        self._life = Heartbeat(lock)
         self._stop = asyncio.Event()
         self._containers = Containers(Daemon(Place(**order["place"])), order["name"])
         self._disks = [DiskWatch(path, order["keep_free_bytes"]) for path in order["watched"] if Path(path).is_dir()]
@@ -237,7 +236,7 @@ class Supervisor:
                     return found  # its answer was lost, and not the order
 
     def _check(self) -> None:
-        self._beat()
+        self._life.beat()
         if self._stop.is_set():
             raise _Stopped
 
@@ -257,13 +256,6 @@ class Supervisor:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
 
-    def _beat(self) -> None:
-        """A sign of life for whoever finds the pod lost later."""
-        now = time.monotonic()
-        if now - self._beaten >= _HEARTBEAT_S or not self._beaten:
-            self._beaten = now
-            os.utime(self._lock)
-
     # --------------------------------------------------------------------------------------------- during it
 
     async def _watch(self, found: Inspected, course: _Course) -> Inspected:
@@ -271,7 +263,7 @@ class Supervisor:
         end = asyncio.ensure_future(self._containers.wait())
         try:
             while True:
-                self._beat()
+                self._life.beat()
                 try:
                     await self._act(course)
                     if not await self._ended_soon(end, course):
@@ -313,7 +305,7 @@ class Supervisor:
             course.is_told_to_end = True
         if self._stop.is_set() and not course.asked:
             course.asked = True
-            course.kill_at = min(course.kill_at, now + self._grace_when_asked())
+            course.kill_at = min(course.kill_at, now + self._folder.grace_asked(self._record.grace_s))
         elif now >= course.term_at and not course.is_told_to_end and not course.asked:
             course.overdue = overdue(self._record.max_duration_s)
             course.kill_at = now + self._record.grace_s
@@ -324,10 +316,6 @@ class Supervisor:
             await self._containers.signal("SIGKILL")
             course.kill_at = now + _TICK_S
 
-    def _grace_when_asked(self) -> float:
-        asked = self._folder.read("stop")
-        return float(asked["grace_s"]) if isinstance(asked, dict) else self._record.grace_s
-
     async def _find_again(self, found: Inspected, course: _Course, problem: DaemonProblem) -> Inspected | None:
         """Wait for the Docker Engine to come back. None where it was given up, or is to stop meanwhile."""
         since = wire_time(time.time())
@@ -335,7 +323,7 @@ class Supervisor:
         self._tell(running(found.started_at, away, self._note))
         until = time.monotonic() + _AWAY_PATIENCE_S
         while True:
-            self._beat()
+            self._life.beat()
             if time.monotonic() > until:
                 course.told = f"{away}: it was given up"
                 return None
