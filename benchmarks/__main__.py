@@ -1,6 +1,6 @@
 """python -m benchmarks [--quick] [NAME...]
 
-NAME is `first_frame`, `big_volume`, `idle` or `transfer`; all of them without one. `--quick` measures less often.
+NAME is `first_frame`, `headless`, `big_volume`, `idle` or `transfer`; all of them without one. `--quick` measures less often.
 Prints a table for each and exits 1 when something is over its budget.
 """
 
@@ -8,11 +8,12 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import big_volume, first_frame, idle, transfer
+from benchmarks import big_volume, first_frame, headless, idle, transfer
 from benchmarks.table import Row, show
 
 ALL: dict[str, Callable[[bool], list[Row]]] = {
     "first_frame": first_frame.measure,
+    "headless": headless.measure,
     "big_volume": big_volume.measure,
     "idle": idle.measure,
     "transfer": transfer.measure,

@@ -60,6 +60,7 @@ class Courier:
         refused: takes each error by which a request was turned away or lost, before the next try.
         got_through: called once a transfer is under way that is not turned away.
         signed_in: waits until somebody has signed in; None where nobody can, and a 401 ends the command.
+        log_line: takes every line of the remote's log.
     """
 
     report: Callable[[Report], None]
@@ -69,6 +70,7 @@ class Courier:
     refused: Callable[[EmtuiError], None] = lambda _error: None
     got_through: Callable[[], None] = lambda: None
     signed_in: Callable[[], Awaitable[None]] | None = None
+    log_line: Callable[[str], None] = lambda _line: None
     busy_name: str = "CG2"
     log_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_TAIL_LINES))
     has_sent_change: bool = False
@@ -81,7 +83,8 @@ class Courier:
     _is_through: bool = False
 
     async def request(self, call: Callable[[], Awaitable[T]], *, changes: bool) -> T:
-        """Send one request and give its answer; wait out 423 and an absent other side, visibly, without an end.
+        """Send one request and give its answer; wait out 423 and an absent other side, visibly, as long as the
+        patience lasts.
 
         `call` is called afresh for each try. `changes` tells whether the request changes anything over there: one
         that may have been executed is then never repeated.
@@ -139,6 +142,14 @@ class Courier:
         asked_s = error.retry_after_s if isinstance(error, Locked | Unreachable) else None
         reason = f"{self.busy_name} busy" if isinstance(error, Locked) else error.message
         until = time.monotonic() + self.patience.wait_s(tries, asked_s)
+        if self.patience.give_up_s is not None:
+            end = since + self.patience.give_up_s
+            if time.monotonic() >= end:
+                error.remedy = (
+                    f"Gave up after {age(time.monotonic() - since)}. Allow more by --timeout, or try again later."
+                )
+                raise error
+            until = min(until, end)
         while (left := until - time.monotonic()) > 0:
             waited = age(time.monotonic() - since)
             note = f"{reason} for {waited}, {ordinal(tries + 1)} try in {left:.0f} s"
@@ -169,6 +180,7 @@ class Courier:
     def log(self, line: str) -> None:
         """A line of the remote's log, as it comes."""
         self.log_lines.append(line)
+        self.log_line(line)
         now = time.monotonic()
         if line.strip() and now - self._reported_at >= _REPORT_EVERY_S:
             self._reported_at = now

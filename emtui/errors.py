@@ -188,6 +188,44 @@ class ConfigProblem(EmtuiError):
     code = "CONFIG"
 
 
+class WorkspaceInUse(WorkspaceProblem):
+    """Another emtui has the folder open.
+
+    Attributes:
+        process: its number, None where its lock does not say.
+        holder: what it is: `console`, `files list`, `serve http://127.0.0.1:8000`; empty where its lock does not say.
+    """
+
+    code = "WORKSPACE_IN_USE"
+
+    def __init__(
+        self, message: str, *, remedy: str | None = None, process: int | None = None, holder: str = ""
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.process = process
+        self.holder = holder
+
+
+class OutcomeNotKnown(EmtuiError):
+    """A command may have been executed: no answer came, and looking did not settle it. It is never repeated."""
+
+    code = "UNKNOWN"
+    default_remedy = "Look, then decide."
+
+
+class Cancelled(EmtuiError):
+    """A command was broken off before its end, by whoever asked for it."""
+
+    code = "CANCELLED"
+
+
+class Unconfirmed(EmtuiError):
+    """Something has to be agreed to, and nobody can be asked."""
+
+    code = "UNCONFIRMED"
+    default_remedy = "Say --yes if it is meant."
+
+
 def fault(error: BaseException) -> EmtuiError:
     """An error that nothing foresaw, as one that can be shown."""
     return EmtuiError(f"{type(error).__name__}: {error}", remedy="A fault of emtui itself; please report this text.")

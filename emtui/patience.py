@@ -20,11 +20,13 @@ class Patience:
     """Waits between tries: `first_s`, then 1.7 times longer each time up to `longest_s`, each ± a quarter.
 
     `jitter` gives a number from 0 to 1; two clients that met the same 423 must not come back together.
+    `give_up_s` is how long tries are made in all; None is without an end, as an operator at the screen wants it.
     """
 
     first_s: float = FIRST_WAIT_S
     longest_s: float = LONGEST_WAIT_S
     jitter: Callable[[], float] = field(default=random.random)
+    give_up_s: float | None = None
 
     def wait_s(self, tries: int, asked_s: float | None = None) -> float:
         """Seconds to wait after the `tries`-th try in a row (from 1) was turned away.

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
+from emtui.errors import EmtuiError
 from emtui.plain import Vitals
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class CommandState:
         log_tail: the last lines of a failed build or load.
         is_cancellable: whether `esc` can still stop it.
         acknowledged: whether the operator has seen the failure.
+        failure: the error that it failed with, None where it did not, or where only the journal knows.
     """
 
     id: int
@@ -134,6 +136,7 @@ class CommandState:
     log_tail: tuple[str, ...] = ()
     is_cancellable: bool = False
     acknowledged: bool = False
+    failure: EmtuiError | None = field(default=None, compare=False)
 
     @property
     def eta_s(self) -> float | None:

@@ -1,0 +1,34 @@
+"""Questions to whoever sits at the terminal. Without one nothing is ever asked: `--yes`, or a refusal."""
+
+import asyncio
+import sys
+
+from emtui.cli.output import Output
+from emtui.errors import Cancelled, Unconfirmed
+from emtui.text import safe_str
+
+# A list of names that does not fit on a screen is no help.
+_MOST_NAMED = 10
+
+
+async def agree(out: Output, question: str, *, yes: bool, names: tuple[str, ...] = ()) -> None:
+    """Go on only if somebody wants it. `names` are what it is about; question and names may hold foreign text.
+
+    Raises:
+        Unconfirmed: nobody can be asked, and `--yes` was not given.
+        Cancelled: the answer was no.
+    """
+    if yes:
+        return
+    if not (sys.stdin.isatty() and out.stderr.isatty()):
+        raise Unconfirmed(f"{question} Nobody can be asked: this is not a terminal")
+    for name in names[:_MOST_NAMED]:
+        out.say(f"  {name}")
+    if len(names) > _MOST_NAMED:
+        out.say(f"  and {len(names) - _MOST_NAMED} more")
+    out.clear()
+    out.stderr.write(f"{safe_str(question)} [y/N] ")
+    out.stderr.flush()
+    answer = await asyncio.to_thread(sys.stdin.readline)
+    if answer.strip().lower() not in ("y", "yes"):
+        raise Cancelled("not agreed to, nothing was done", remedy="")

@@ -1,0 +1,49 @@
+"""How a command has ended, as a line for people and as a document for programs."""
+
+from typing import TYPE_CHECKING, Any
+
+from emtui.text import safe_str
+
+if TYPE_CHECKING:
+    from emtui.cli.running import Call
+    from emtui.commands import Command
+    from emtui.views import CommandState
+
+
+async def carry_out(call: "Call", command: "Command") -> "CommandState":
+    """Do a command, and tell how it ended: one line, or with `--json` one document, of a failure too.
+
+    Raises:
+        EmtuiError: it has not been completed.
+    """
+    last: list[CommandState] = []
+    try:
+        state = await call.do(command, last.append)
+    except BaseException:
+        if call.out.is_json and last and last[-1].stage.is_final:
+            call.out.document(state_document(last[-1]))
+        raise
+    if call.out.is_json:
+        call.out.document(state_document(state))
+    else:
+        call.out.line(safe_str(f"{state.title}: {state.note}"))
+    return state
+
+
+def state_document(state: "CommandState") -> dict[str, Any]:
+    """A command's end for `--json`: the fields of `CommandState`, times in ISO 8601, UTC."""
+    return {
+        "id": state.id,
+        "command": state.name,
+        "endpoint": state.endpoint,
+        "title": state.title,
+        "stage": str(state.stage),
+        "note": state.note,
+        "error": state.error,
+        "code": state.failure.code if state.failure is not None else "",
+        "remedy": state.remedy,
+        "log_tail": list(state.log_tail),
+        "bytes": state.done_bytes,
+        "asked_at": state.asked_at.isoformat(),
+        "ended_at": state.changed_at.isoformat(),
+    }

@@ -1,0 +1,117 @@
+"""From the words of a command line to the verb that they name, and its options.
+
+Options that all verbs take may stand before the noun, before the verb, or behind it.
+"""
+
+import argparse
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from emtui import __version__
+from emtui.cli.nouns import NOUNS, Noun, verb_named
+from emtui.cli.profile_options import add_profile_options
+from emtui.cli.verb import Parser, Verb, parser_of
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+_DESCRIPTION = (
+    "The operator's console for DPhi Space's EM and for Grid Nodes. Without a command it opens the console: on the\n"
+    "local workspace in your data directory, a whole EM and Grid Node, or on what the options name. Each command\n"
+    "does on the command line what the console does."
+)
+
+
+def parse(words: Sequence[str]) -> "tuple[Verb | None, Namespace]":
+    """The verb that the words name, and its options; no verb is the console.
+
+    Raises:
+        SystemExit: the words are wrong (2, one line on stderr), or asked for help or the version (0).
+    """
+    front = front_parser()
+    before = front.parse_args(words)
+    name: str | None = before.noun
+    rest: list[str] = before.rest
+    if name is None:
+        return None, before
+    noun = NOUNS.get(name)
+    if noun is None:
+        _unknown(front, "command", name, NOUNS, "emtui --help")
+    verb, rest = _verb(noun, rest, before)
+    del before.noun, before.rest
+    parser = parser_of(verb)
+    if before.json and not verb.has_json:
+        parser.error("it does not take --json")
+    return verb, parser.parse_args(rest, before)
+
+
+def front_parser() -> "ArgumentParser":
+    """What may stand before the noun; its help is `emtui --help`."""
+    parser = Parser(
+        prog="emtui",
+        usage="emtui [options] [COMMAND …]",
+        description=f"{_DESCRIPTION}\n\ncommands:\n"
+        f"{_listed((noun.name, noun.summary) for noun in NOUNS.values())}\n\n"
+        "emtui COMMAND --help tells more of one.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"emtui {__version__}")
+    _add_common(parser)
+    parser.add_argument("noun", nargs="?", metavar="COMMAND", help=argparse.SUPPRESS)
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+def noun_parser(noun: Noun) -> "ArgumentParser":
+    """What may stand before a noun's verb; its help lists the verbs."""
+    verbs = [(verb.name, verb.summary) for verb in noun.verbs() if verb.name]
+    parser = Parser(
+        prog=f"emtui {noun.name}",
+        usage=f"emtui {noun.name} [options] VERB …",
+        description=f"{noun.summary[0].upper()}{noun.summary[1:]}.\n\nverbs:\n{_listed(verbs)}\n\n"
+        f"emtui {noun.name} VERB --help tells more of one.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_common(parser)
+    parser.add_argument("verb", nargs="?", metavar="VERB", help=argparse.SUPPRESS)
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+def _add_common(parser: "ArgumentParser") -> None:
+    parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
+    add_profile_options(parser)
+
+
+def _verb(noun: Noun, rest: list[str], before: "Namespace") -> tuple[Verb, list[str]]:
+    alone = verb_named(noun, "")
+    if alone is not None and len(noun.verbs()) == 1:
+        return alone, rest
+    if alone is not None and not (rest and verb_named(noun, rest[0])):
+        return alone, rest
+    parser = noun_parser(noun)
+    del before.rest
+    parser.parse_args(rest, before)
+    names = [verb.name for verb in noun.verbs()]
+    if before.verb is None:
+        parser.error(f"a verb is missing: {', '.join(names)}")
+    verb = verb_named(noun, before.verb)
+    if verb is None:
+        _unknown(parser, "verb", before.verb, names, f"emtui {noun.name} --help")
+    del before.verb
+    return verb, before.rest
+
+
+def _unknown(parser: "ArgumentParser", kind: str, word: str, known: Iterable[str], where: str) -> NoReturn:
+    from emtui.text import safe_str
+
+    close = difflib.get_close_matches(word, list(known), n=1)
+    meant = f" Did you mean {close[0]}?" if close else ""
+    parser.exit(2, f"{parser.prog}: there is no {kind} {safe_str(word)!r}.{meant} See {where}.\n")
+
+
+def _listed(rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"  {name:<12} {summary}" for name, summary in rows)

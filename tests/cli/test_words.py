@@ -1,0 +1,58 @@
+"""From words to a verb: options before and after it, help, and what is not known."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.harness import Cli
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--local", "{ws}", "files", "list", "--json"),
+        ("files", "--local", "{ws}", "list", "--json"),
+        ("files", "list", "--json", "--local", "{ws}"),
+        ("--json", "--local={ws}", "files", "list"),
+        ("files", "--json", "list", "--local", "{ws}", ""),
+    ],
+)
+def test_common_options_stand_before_and_after_the_verb(words: tuple[str, ...], bare: Cli, workspace: Path) -> None:
+    (workspace / "volume").mkdir(parents=True)
+    (workspace / "volume/a").write_bytes(b"12")
+    done = bare.ok(*(word.format(ws=workspace) for word in words))
+    assert [node["name"] for node in done.json] == ["a"]
+
+
+def test_the_help_lists_every_command(bare: Cli) -> None:
+    done = bare.ok("--help")
+    assert all(f"\n  {noun} " in done.text for noun in ("files", "image", "pod", "grid", "log", "serve", "doctor"))
+
+
+def test_a_nouns_help_lists_its_verbs(bare: Cli) -> None:
+    assert "\n  list " in bare.ok("files", "--help").text
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("flies",), "there is no command 'flies'. Did you mean files?"),
+        (("files", "lst"), "there is no verb 'lst'. Did you mean list?"),
+        (("files",), "a verb is missing: list, uplink"),
+        (("files", "list", "--lcoal", "x"), "unrecognized arguments: --lcoal"),
+        (("\x1b[31mx",), "there is no command"),
+    ],
+)
+def test_what_is_not_known_is_one_line_and_exit_code_2(words: tuple[str, ...], told: str, bare: Cli) -> None:
+    done = bare(*words)
+    assert done.code == 2
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "\x1b" not in done.stderr
+    assert done.stdout == b""
+
+
+def test_the_console_needs_a_terminal(bare: Cli) -> None:
+    done = bare()
+    assert done.code == 2
+    assert "needs a terminal" in done.stderr
