@@ -17,7 +17,7 @@ COMPILE = .cache/lock/bin/uv pip compile pyproject.toml --extra serve --quiet --
           --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint types imports tidy format snapshots bench lock dist clean
+.PHONY: help run test fuzz check lint types imports tidy format snapshots generated docs bench lock dist clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,12 @@ format: $(VENV)/.dev-stamp ## Format and mend what can be mended by itself
 snapshots: $(VENV)/.dev-stamp ## Take the pictures of tests/ui and docs/console.svg anew
 	$(TEST_ENV) $(PY) -m pytest -n $(JOBS) --maxprocesses 4 tests/ui --snapshot-update $(ARGS)
 
+generated: $(VENV)/.dev-stamp ## Write those parts of docs/ anew that come out of the program
+	$(PY) tools/make_docs.py
+
+docs: $(VENV)/.dev-stamp ## Build the documentation's site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 bench: $(VENV)/.dev-stamp ## Measure against the budgets (a few minutes)
 	$(PY) -m benchmarks $(ARGS)
 
@@ -73,7 +79,7 @@ dist: $(VENV)/.dev-stamp ## Build the wheel and the sdist into dist/
 	$(PY) -m build --no-isolation
 
 clean: ## Remove what was set up and built
-	rm -rf $(VENV) .cache build dist .coverage .coverage.* coverage.xml snapshot_report.html \
+	rm -rf $(VENV) .cache build dist site .coverage .coverage.* coverage.xml snapshot_report.html \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 

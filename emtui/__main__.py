@@ -1,5 +1,7 @@
+# PYTHON_ARGCOMPLETE_OK
 """The entry point: the words of the command line, checked before anything that costs time is imported."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +12,10 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run emtui. Returns its exit code."""
+    if arguments is None and "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
+        from emtui.cli.completing import complete
+
+        complete()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words == ["--version"]:
         from emtui import __version__
@@ -40,17 +46,17 @@ def _console(options: "Namespace") -> int:
         if not stream.isatty():
             out.say(f"emtui: the console needs a terminal, and {name} is not one. For scripts: emtui --help.")
             return Exit.USAGE
-    from emtui.cli.profile_options import profile_from
+    from emtui.cli.profile_options import resolved_from
     from emtui.errors import EmtuiError
 
     try:
-        profile = profile_from(options)
+        resolved = resolved_from(options)
     except EmtuiError as error:
         out.fail(error)
         return Exit.CONFIG
     from emtui.app import run_console
 
-    return run_console(profile)
+    return run_console(resolved.profile, resolved.console)
 
 
 if __name__ == "__main__":

@@ -3,32 +3,34 @@
 import asyncio
 import importlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
+from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import Worker
 
 from emtui.commands import LOCAL_USER, REGISTRY, Command, Endpoint
-from emtui.errors import EmtuiError
+from emtui.dressed import DressedApp
+from emtui.errors import ConfigProblem, EmtuiError
 from emtui.hangup import signals_leave, terminal_may_go
-from emtui.ordered import OrderedApp
 from emtui.screens.asking import NothingChosen, dialog_for
 from emtui.screens.main import MainScreen
+from emtui.settings import ConsoleSettings
 from emtui.text import count, safe_str
-from emtui.theming import line_filters, register_themes, theme_names, variable_defaults
+from emtui.theme_files import read_theme
+from emtui.theming import registered_themes
 from emtui.views import Stage
 from widgets.activity_pane import ActivityPane
 from widgets.files_pane import FilesPane
 from widgets.grid_pane import GridPane
 from widgets.images_pane import ImagesPane
 from widgets.key_bar import KeyBar
+from widgets.keys import bind
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -41,8 +43,8 @@ CANNOT_OPEN_EXIT = 3
 """The exit code when the workspace or the engine cannot be used."""
 
 
-class EmtuiApp(OrderedApp[None]):
-    """The console on one profile."""
+class EmtuiApp(DressedApp[None]):
+    """The console on one profile. Raises ConfigProblem for keys that cannot be."""
 
     TITLE = "emtui"
     ENABLE_COMMAND_PALETTE = True
@@ -50,10 +52,13 @@ class EmtuiApp(OrderedApp[None]):
     /* Not over Activity, where the same stands as a line, and not over the clock. */
     ToastRack { dock: top; align: right top; margin-top: 1; margin-bottom: 0; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "leave", "Quit", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("leave", "leave", priority=True),
+        bind("palette", "command_palette", priority=True),
+    ]
 
-    def __init__(self, profile: "Profile") -> None:
-        super().__init__()
+    def __init__(self, profile: "Profile", settings: ConsoleSettings | None = None) -> None:
+        super().__init__(settings or ConsoleSettings())
         self.profile = profile
         self.conductor: Conductor | None = None
         self.failure: EmtuiError | None = None
@@ -69,12 +74,6 @@ class EmtuiApp(OrderedApp[None]):
     def get_default_screen(self) -> Screen[Any]:
         return self._main
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return variable_defaults()
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        return line_filters(self, super().get_line_filters())
-
     @property
     def user(self) -> str:
         """Whose volume it is, for the names of images."""
@@ -87,22 +86,28 @@ class EmtuiApp(OrderedApp[None]):
     # ---------------------------------------------------------------------------------------------- lifecycle
 
     def on_mount(self) -> None:
-        register_themes(self)
+        self.dress()
         self.main.tick()
         self.set_interval(1.0, self.main.tick)
         # The first frame is painted before anything connects; what connecting needs is imported meanwhile.
         self._session_worker = self.run_worker(self._live, name="session", group="session", exit_on_error=False)
+        self.run_worker(self._offer_own_themes(), name="themes", group="themes")
         self.call_after_refresh(self._painted.set)
+
+    async def _offer_own_themes(self) -> None:
+        await self._painted.wait()
+        for problem in await self.add_own_themes():
+            self.main.say(problem.message, remedy=problem.remedy, is_failure=True)
 
     async def _live(self) -> None:
         """Hold the session open until the operator leaves."""
         try:
             conducting, opening = await asyncio.to_thread(_import_what_takes_time)
             await self._painted.wait()
-            async with opening.open_session(self.profile) as session:
+            async with opening.open_session(self.profile, holder="console") as session:
                 for notice in session.ends.notices:
                     self.main.say(notice, is_failure=True)
-                conductor = self.conductor = conducting.Conductor(session, self.main)
+                conductor = self.conductor = conducting.Conductor(session, self.main, self.settings)
                 starting = asyncio.ensure_future(conductor.start())
                 leaving = asyncio.ensure_future(self._leaving.wait())
                 try:
@@ -239,7 +244,9 @@ class EmtuiApp(OrderedApp[None]):
                 conductor.refresh()
             case "hold_queue" if conductor is not None:
                 held = conductor.toggle_hold()
-                self.main.say("Commands are held back: H lets them go." if held else "Commands leave again.")
+                lets_go = self.key_map.hint("hold_queue", "lets them go")
+                held_back = f"Commands are held back: {lets_go}." if lets_go else "Commands are held back."
+                self.main.say(held_back if held else "Commands leave again.")
             case "hold_poll" if conductor is not None and event.pane in conductor.pollers:
                 conductor.pollers[event.pane].toggle_hold()
 
@@ -278,7 +285,7 @@ class EmtuiApp(OrderedApp[None]):
 
         info = self.conductor.info if self.conductor is not None else None
         told = ((f"The engine {info.engine}", "", note) for note in (*info.warnings, *info.notes)) if info else ()
-        self.push_screen(HelpScreen((*help_rows(), *told)))
+        self.push_screen(HelpScreen((*help_rows(self.key_map), *told)))
 
     async def _show_search(self, conductor: "Conductor") -> None:
         if self._is_absent("grid"):
@@ -361,22 +368,12 @@ class EmtuiApp(OrderedApp[None]):
         elif event.name == "filter":
             await self.main.panes[self.main.current].action_filter()
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """The palette: the registry, the console's own actions, the themes."""
-        del screen
-        for name, command in REGISTRY.items():
-            yield SystemCommand(command.title, f"{command.help}  [{command.key}]", partial(self.action_wish, name))
-        yield SystemCommand("Refresh", "Ask for everything at once  [R]", partial(self.main.action_ask, "refresh"))
-        yield SystemCommand(
-            "Hold the queue", "Hold commands back, or let them go  [H]", partial(self.main.action_ask, "hold_queue")
-        )
-        yield SystemCommand(
-            "Search", "Ask the Grid Node for a tag or an encrypted model  [s]", partial(self.main.action_ask, "search")
-        )
-        yield SystemCommand("Help", "The keys that work here  [?]", self._show_help)
-        for theme in theme_names():
-            yield SystemCommand(f"Theme: {theme}", "Change the colours", partial(setattr, self, "theme", theme))
-        yield SystemCommand("Quit", "Close the console; pods go on  [q]", self.action_leave)
+        from emtui.screens.palette import Doing, palette_commands
+
+        doing = Doing(self.action_wish, self.main.action_ask, self._show_help, self.action_leave, self.put_on)
+        return palette_commands(self.key_map, registered_themes(self), doing)
 
 
 def _import_what_takes_time() -> "tuple[ModuleType, ModuleType]":
@@ -385,12 +382,19 @@ def _import_what_takes_time() -> "tuple[ModuleType, ModuleType]":
     return importlib.import_module("emtui.conductor"), importlib.import_module("emtui.session")
 
 
-def run_console(profile: "Profile") -> int:
+def run_console(profile: "Profile", settings: ConsoleSettings | None = None) -> int:
     """Run the console until the operator leaves. Returns the exit code; a failure is one line on stderr."""
-    app = EmtuiApp(profile)
+    try:
+        app = EmtuiApp(profile, settings)
+        read_theme(app.settings.theme)
+    except ConfigProblem as error:
+        return _fail(error)
     with terminal_may_go(), signals_leave(app.leave):
         app.run()
-    if app.failure is not None:
-        remedy = f" {safe_str(app.failure.remedy)}" if app.failure.remedy else ""
-        print(f"emtui: {safe_str(app.failure.message)}.{remedy}", file=sys.stderr)  # noqa: T201 - its one line
-    return app.exit_code
+    return _fail(app.failure, app.exit_code) if app.failure is not None else app.exit_code
+
+
+def _fail(error: EmtuiError, exit_code: int = CANNOT_OPEN_EXIT) -> int:
+    remedy = f" {safe_str(error.remedy)}" if error.remedy else ""
+    print(f"emtui: {safe_str(error.message.rstrip('.'))}.{remedy}", file=sys.stderr)  # noqa: T201 - its one line
+    return exit_code

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from emtui.commands import REGISTRY, Command, Endpoint, RunPod
 from emtui.errors import EmtuiError, NotFound
-from emtui.feeds import ACTIVE_POD_POLL_S, LARGEST_SHARE, POLL_S, REMOTE_SHARE, GridWatch, PodWatch, Poller
+from emtui.feeds import LARGEST_SHARE, REMOTE_SHARE, GridWatch, PodWatch, Poller
 from emtui.journal import Entry
 from emtui.opening import SignInAt, absent
 from emtui.plain import EndpointInfo, Listing
 from emtui.session import Session, adopt_left_behind
+from emtui.settings import ConsoleSettings
 from emtui.views import CommandState, Feed, LinkHealth, PodView, SearchAnswer, Stage
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ _RECALLED = 200
 
 
 class Conductor:
-    """One session on one screen."""
+    """One session on one screen. Of `settings` it keeps the intervals of the polls."""
 
-    def __init__(self, session: Session, screen: "MainScreen") -> None:
+    def __init__(self, session: Session, screen: "MainScreen", settings: ConsoleSettings | None = None) -> None:
+        self._settings = settings or ConsoleSettings()
         self.session = session
         self._screen = screen
         self._commands: dict[int, Command] = {}
@@ -53,7 +55,12 @@ class Conductor:
         self._tasks: set[asyncio.Task[None]] = set()
         em_share = REMOTE_SHARE if session.profile.em_kind == "remote" else LARGEST_SHARE
         self.files: Poller[Listing] = Poller(
-            "files", session.em, session.backends.em.list_files, self._show_files, share=em_share
+            "files",
+            session.em,
+            session.backends.em.list_files,
+            self._show_files,
+            interval_s=self._settings.poll_s,
+            share=em_share,
         )
         self.pollers: dict[str, Poller[Any]] = {}
         for link in (session.em, session.grid):
@@ -123,12 +130,14 @@ class Conductor:
         profile = self.session.profile
         em_share = REMOTE_SHARE if profile.em_kind == "remote" else LARGEST_SHARE
         grid_share = REMOTE_SHARE if profile.grid_kind == "remote" else LARGEST_SHARE
+        on_em: dict[str, Any] = {"interval_s": self._settings.poll_s, "share": em_share}
+        on_grid: dict[str, Any] = {"interval_s": self._settings.poll_s, "share": grid_share}
         em_pollers: dict[str, Poller[Any]] = {
-            "images": Poller("images", self.session.em, em.list_images, screen.images.show, share=em_share),
-            "pod": Poller("pod", self.session.em, self._pod_watch, self._show_pod, share=em_share),
+            "images": Poller("images", self.session.em, em.list_images, screen.images.show, **on_em),
+            "pod": Poller("pod", self.session.em, self._pod_watch, self._show_pod, **on_em),
         }
         grid_pollers: dict[str, Poller[Any]] = {
-            "grid": Poller("grid", self.session.grid, self._grid_watch, screen.grid.show, share=grid_share)
+            "grid": Poller("grid", self.session.grid, self._grid_watch, screen.grid.show, **on_grid)
         }
         if profile.grid_kind == "absent":
             self._show_absent("grid", screen.grid)
@@ -261,7 +270,8 @@ class Conductor:
 
     def _show_pod(self, feed: Feed[PodView]) -> None:
         is_active = feed.value is not None and feed.value.status.state.is_active
-        self.pollers["pod"].interval_s = ACTIVE_POD_POLL_S if is_active else POLL_S
+        settings = self._settings
+        self.pollers["pod"].interval_s = settings.active_pod_poll_s if is_active else settings.poll_s
         if not is_active and self._was_active:
             self.files.refresh()  # a pod that has ended may have written its result
         self._was_active = is_active

@@ -19,18 +19,13 @@ from emtui.commands import RunPod
 from emtui.errors import EmtuiError, Locked, NotFound
 from emtui.link import Link
 from emtui.patience import Patience
+from emtui.settings import POLL_S
 from emtui.views import Feed, GridView, PastPod, PodView
 
 if TYPE_CHECKING:
     from emtui.models import PodSpec, Terminated
 
 T = TypeVar("T")
-
-POLL_S = 5.0
-"""Seconds between two polls of what changes seldom."""
-
-ACTIVE_POD_POLL_S = 1.0
-"""Seconds between two polls of a pod that waits or runs."""
 
 LARGEST_SHARE = 0.02
 """A poll of a local end may take this share of the time at most: what it costs, this machine pays."""

@@ -2,7 +2,8 @@
 
 One SQLite file for each workspace or profile. The intent is written and synced before a request leaves, so that
 after `kill -9` or loss of power every command that may have reached the other side is still known. Several emtui may
-have one journal open at once. Calls block; all but `begin`, SENT and the end of a command take well under 1 ms.
+have one journal open at once: each writes its own commands, and what one that is gone has left open belongs to the
+first that takes it over. Calls block; all but `begin`, SENT and the end of a command take well under 1 ms.
 """
 
 import json
@@ -34,6 +35,7 @@ MAX_TEXT_CHARS = 65_536
 
 _APPLICATION_ID = 0x656D746A  # "emtj"
 _FINAL = ", ".join(f"'{stage}'" for stage in Stage if stage.is_final)
+_OPEN = f"SELECT * FROM commands WHERE stage NOT IN ({_FINAL}) ORDER BY id"  # noqa: S608 - names of stages
 
 # Never change one that has landed: add another.
 _MIGRATIONS = (
@@ -66,6 +68,14 @@ class JournalProblem(LocalProblem):
     """The journal cannot be used: damaged, of a newer emtui, not writable, disk full."""
 
     code = "JOURNAL"
+
+
+class HasEnded(ValueError):
+    """A command whose end is to be written has one already. `entry` is what the journal says."""
+
+    def __init__(self, entry: "Entry") -> None:
+        super().__init__(f"entry {entry.id} has ended already: {entry.stage}")
+        self.entry = entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +201,8 @@ class Journal:
         """Write how a command ended. One whose outcome was unknown may be finished again, once it is known.
 
         Raises:
-            ValueError: the stage is not final, or the command has ended otherwise already.
+            ValueError: the stage is not final.
+            HasEnded: it has an end already. Two emtui may look into one command; what the first has written holds.
             KeyError: no such entry.
         """
         if not stage.is_final:
@@ -201,7 +212,7 @@ class Journal:
         with self._db.change() as db:
             before = _stage(db, number)
             if before.is_final and before is not Stage.UNKNOWN:
-                raise ValueError(f"entry {number} has ended already: {before}")
+                raise HasEnded(_entry(db.execute("SELECT * FROM commands WHERE id = ?", (number,)).fetchone()))
             db.execute(
                 "UPDATE commands SET stage = ?, changed_at = ?, note = ?, error = ?, remedy = ?, log_tail = ?,"
                 " sent_bytes = ?, is_acknowledged = 0 WHERE id = ?",
@@ -218,8 +229,18 @@ class Journal:
 
         Those of an emtui that is still at work, this one too, are not among them: they are its business.
         """
-        rows = self._db.read(f"SELECT * FROM commands WHERE stage NOT IN ({_FINAL}) ORDER BY id")  # noqa: S608 - names of stages
-        return [_entry(row) for row in rows if not _is_writing(row["writer"])]
+        return [_entry(row) for row in self._db.read(_OPEN) if not _is_writing(row["writer"])]
+
+    def take_over(self) -> list[Entry]:
+        """Make the commands of `open_entries` this journal's own, and give them: nobody else gets them as well.
+
+        They are this emtui's business from now on. Where it ends before they do, the next one takes them over.
+        """
+        # After a loss of power whoever took them is gone like those who had them before.
+        with self._db.change(is_synced=False) as db:
+            rows = [row for row in db.execute(_OPEN).fetchall() if not _is_writing(row["writer"])]
+            db.executemany("UPDATE commands SET writer = ? WHERE id = ?", [(self._writer, row["id"]) for row in rows])
+        return [_entry(row) for row in rows]
 
     def recent(self, limit: int) -> list[Entry]:
         """The last `limit` commands, newest first, ended or not."""

@@ -19,7 +19,7 @@ from emtui.courier import Courier, OutcomeUnknown, Report
 from emtui.errors import EmtuiError, LoggedFailure, fault
 from emtui.gauge import Gauge
 from emtui.inquiry import Ending, Inquiry, Question, Reconcile
-from emtui.journal import Entry, Journal
+from emtui.journal import Entry, HasEnded, Journal
 from emtui.patience import Patience
 from emtui.views import CommandState, LinkHealth, Stage
 
@@ -45,7 +45,8 @@ class _Job:
 class Link:
     """One endpoint's queue.
 
-    `on_state` gets every change of a command's state, on the event loop's thread; `gauge` tells how the link is.
+    `on_state` gets every change of a command's state and `on_log` every line of a build's or load's log, on the event
+    loop's thread; `gauge` tells how the link is.
     `can_sign_in`: somebody is there to sign in, so that a command which meets a 401 waits for that instead of failing.
     """
 
@@ -64,6 +65,7 @@ class Link:
         self.gauge = Gauge(endpoint)
         self.states: dict[int, CommandState] = {}
         self.on_state: Callable[[CommandState], None] = lambda _state: None
+        self.on_log: Callable[[int, str], None] = lambda _number, _line: None
         self.can_sign_in = False
         self._journal = journal
         self._perform = perform
@@ -302,6 +304,7 @@ class Link:
             self.gauge.refused,
             self.gauge.got_through,
             self.gauge.until_signed_in if self.can_sign_in else None,
+            log_line=lambda line: self.on_log(number, line),
         )
         # In a task of its own: only that can be cancelled, never the way to the command's end.
         job.task = asyncio.ensure_future(self._perform(command, courier))
@@ -323,7 +326,9 @@ class Link:
         else:
             problem = error if isinstance(error, EmtuiError) else fault(error)
             tail = problem.log_tail if isinstance(problem, LoggedFailure) else tuple(courier.log_lines)
-            await self._end(number, Stage.FAILED, error=problem.message, remedy=problem.remedy, log_tail=tail)
+            await self._end(
+                number, Stage.FAILED, error=problem.message, remedy=problem.remedy, log_tail=tail, failure=problem
+            )
 
     # ------------------------------------------------------------------------------------------------- the book
 
@@ -336,18 +341,32 @@ class Link:
         error: str = "",
         remedy: str = "",
         log_tail: tuple[str, ...] = (),
+        failure: EmtuiError | None = None,
     ) -> None:
         now = datetime.now(UTC)
         try:
             await asyncio.to_thread(
                 self._journal.finish, number, stage, now, note=note, error=error, remedy=remedy, log_tail=log_tail
             )
+        except HasEnded as other:
+            # Another emtui has looked into it too, and was quicker: what it has written holds.
+            stage, note, error, remedy = other.entry.stage, other.entry.note, other.entry.error, other.entry.remedy
+            log_tail, failure = other.entry.log_tail, None
+        except KeyError:
+            pass  # another emtui has dropped it meanwhile, so old is it
         except (EmtuiError, sqlite3.Error, OSError) as problem:
             # It has ended all the same; the next start will look into it again.
             unwritten = f"the journal could not be written: {problem}"
             error = f"{error}; {unwritten}" if error else unwritten
         self._change(
-            number, stage=stage, note=note, error=error, remedy=remedy, log_tail=log_tail, is_cancellable=False
+            number,
+            stage=stage,
+            note=note,
+            error=error,
+            remedy=remedy,
+            log_tail=log_tail,
+            failure=failure,
+            is_cancellable=False,
         )
         self._finished[number].set()
         self._report_health()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -15,8 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from emtui.backend import EM, Backends, GridNode
 from emtui.commands import LOCAL_USER, Endpoint
-from emtui.errors import ConfigProblem, EmtuiError, WorkspaceProblem
-from emtui.folder_lock import lock_folder
+from emtui.errors import ConfigProblem, EmtuiError, WorkspaceInUse, WorkspaceProblem
 from emtui.profile import Profile, Remote
 from emtui.threads import in_thread
 
@@ -107,10 +107,22 @@ class _Absent:
 
 
 @contextlib.asynccontextmanager
-async def open_ends(profile: Profile) -> AsyncIterator[Ends]:
+async def open_ends(
+    profile: Profile,
+    *,
+    holder: str = "",
+    wait_s: float | None = 0.0,
+    on_wait: Callable[[WorkspaceInUse], None] = lambda _error: None,
+) -> AsyncIterator[Ends]:
     """Open what the profile names, and close it again.
 
+    A workspace belongs to one emtui at a time; the folder of a profile without a local end may be open in several.
+    `holder` says to others what this one is: `console`, or the words of a verb (`files list`). While another emtui
+    has the workspace, it is asked for again until `wait_s` seconds are over, None for without an end; `on_wait` is
+    called when the waiting begins, and again when somebody else has it.
+
     Raises:
+        WorkspaceInUse: another emtui has the workspace, and has not let go of it in time.
         WorkspaceProblem: the folder cannot be used.
         ConfigProblem: an address or `grid.toml` is wrong.
         Untrusted: plain http to another machine.
@@ -126,11 +138,13 @@ async def open_ends(profile: Profile) -> AsyncIterator[Ends]:
             if remote is not None:
                 await asyncio.to_thread(_check_certificates, remote)
         if "local" in kinds:
-            local_em, local_grid, folder, notices = await stack.enter_async_context(_open_local(profile))
+            local_em, local_grid, folder, notices = await stack.enter_async_context(
+                _open_local(profile, holder, wait_s, on_wait)
+            )
             em = local_em if profile.em_kind == "local" else em
             grid = local_grid if profile.grid_kind == "local" else grid
         else:
-            stack.callback(os.close, await in_thread(_take_folder, folder))
+            await in_thread(_take_folder, folder)
         sign_ins: list[SignInAt] = []
         if profile.em is not None:
             em = http_em = await stack.enter_async_context(_open_em(profile.em, hooks))
@@ -179,25 +193,35 @@ def _address(remote: Remote) -> Address:
     return Address.parse(remote.url, insecure=remote.is_insecure)
 
 
-def _take_folder(folder: Path) -> int:
-    """Make and lock the folder of a profile without a local end. Returns the lock's descriptor. Blocks."""
+def _take_folder(folder: Path) -> None:
+    """Make the folder of a profile without a local end. Others may have it open too. Blocks."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd, _ = lock_folder(folder, remedy="Close that one; to look at the same EM twice, give it a second profile.")
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            is_read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+            raise OSError(errno.EROFS if is_read_only else errno.EACCES, "")
     except OSError as error:
         raise WorkspaceProblem(
             f"{folder}: {os.strerror(error.errno or 0)}", remedy="Give yourself the rights to it."
         ) from error
-    return fd
 
 
 @contextlib.asynccontextmanager
-async def _open_local(profile: Profile) -> AsyncIterator[tuple[EM, GridNode, Path, tuple[str, ...]]]:
+async def _open_local(
+    profile: Profile, holder: str, wait_s: float | None, on_wait: Callable[[WorkspaceInUse], None]
+) -> AsyncIterator[tuple[EM, GridNode, Path, tuple[str, ...]]]:
     """Both local ends, the workspace's folder, and what could not be done for the demo."""
     from emtui.local.opening import open_local
 
     async with open_local(
-        profile.workspace, LOCAL_USER, engine=profile.engine, base_images=profile.base_images, pods=profile.pods
+        profile.workspace,
+        LOCAL_USER,
+        engine=profile.engine,
+        base_images=profile.base_images,
+        pods=profile.pods,
+        holder=holder,
+        wait_s=wait_s,
+        on_wait=on_wait,
     ) as local:
         notices: tuple[str, ...] = ()
         if profile.is_demo and not profile.is_read_only:

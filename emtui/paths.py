@@ -5,7 +5,7 @@ What is refused here is refused before any file system is touched, or any reques
 
 import os
 
-from emtui.errors import BadRequest, Forbidden
+from emtui.errors import BadRequest, Forbidden, InvalidField
 
 MAX_NAME_BYTES = 255
 """The longest name that the usual file systems take."""
@@ -37,6 +37,21 @@ def split_path(path: str, *, what: str = "path") -> tuple[str, ...]:
     if len(parts) > MAX_DEPTH:
         raise BadRequest(f"{what}: deeper than {MAX_DEPTH} folders", remedy="Use fewer folders.")
     return tuple(parts)
+
+
+def check_volume_path(field: str, path: str, what: str) -> str:
+    """`path` as it is, without slashes around it. Raises `InvalidField` of `field` where it is no path."""
+    bare = path.strip("/") if path.strip() else ""
+    is_outside = "\0" in path
+    try:
+        split_path(bare)
+    except Forbidden:
+        is_outside = True
+    except BadRequest:
+        pass  # a name that is listed over there is taken as it is; the EM knows what it can hold
+    if is_outside:
+        raise InvalidField(field, "leaves the volume", remedy=f"Give {what} inside the volume.")
+    return bare
 
 
 def encode_name(part: str, what: str) -> bytes:

@@ -5,7 +5,7 @@ and gives the note that stands in Activity.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -97,14 +97,7 @@ async def _uplink(command: Uplink, backends: Backends, courier: Courier) -> str:
 def uplink_missing(plan: files.UplinkPlan, listing: Listing, since: datetime = _EVER) -> list[str]:
     """The paths of an uplink that the volume does not list as files of the right size, written at `since` or later."""
     listed = {path: node.size for path, node in listing.walk() if node.type == "file" and node.time >= since}
-    missing = []
-    for batch in plan.batches:
-        folder = "/".join(part for part in batch.dest_path.split("/") if part not in ("", "."))
-        for source in batch.sources:
-            path = f"{folder}/{source.name}" if folder else source.name
-            if listed.get(path) != source.size_bytes:
-                missing.append(path)
-    return missing
+    return [path for path, source in plan.remote() if listed.get(path) != source.size_bytes]
 
 
 @_perform.register
@@ -115,12 +108,14 @@ async def _downlink(command: Downlink, backends: Backends, courier: Courier) -> 
     size_bytes = sum(size for _, size, _ in wanted)
     courier.expect(size_bytes)
     fetched: list[_Fetched] = []
+    folders: dict[Path, list[Path]] = {}
+    for _, _, target in wanted:
+        folders.setdefault(target.parent, []).append(target)
     for path, size, target in wanted:
-        await asyncio.to_thread(_make_folder, target.parent)
-        open_stream = partial(backends.em.downlink, path)
-        fetched.append(
-            await courier.request(_bind(_fetch, open_stream, target, command.overwrite, courier, size), changes=False)
-        )
+        if there := folders.pop(target.parent, None):
+            await asyncio.to_thread(_make_folder, target.parent, there)
+        fetch = _bind(_fetch, partial(backends.em.downlink, path), target, command.overwrite, courier, size)
+        fetched.append(await courier.request(fetch, changes=False))
     done = f"{text.count(len(wanted), 'file')}, {text.size(size_bytes)}"
     if not all(one.is_promised for one in fetched):
         return f"{done}, of the listed size; no hash was promised"
@@ -136,8 +131,10 @@ def downlink_targets(command: Downlink, listing: Listing) -> list[tuple[str, int
             have one name.
     """
     wanted: list[tuple[str, int, Path]] = []
+    # A search for each of thousands would go through the same folder as often.
+    listed = dict(listing.walk()) if len(command.paths) > 1 else {}
     for path in command.paths:
-        node = listing.find(path)
+        node = listed.get(path.strip("/")) if listed else listing.find(path)
         if node is None:
             raise NotFound(f"the volume does not list {path}")
         name = files.local_name(node.name)
@@ -176,9 +173,11 @@ def _check_targets(targets: Sequence[Path], overwrite: bool) -> None:
             raise LocalProblem(f"{target} exists", remedy="Choose another target, or allow overwriting.")
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, targets: Sequence[Path]) -> None:
+    """Make a folder for targets. One look for what is left of earlier tries is enough, be they thousands."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        files.sweep(*targets)
     except OSError as error:
         raise LocalProblem(f"{folder}: {error.strerror}", remedy="Choose another target.") from error
 
@@ -198,7 +197,10 @@ async def _fetch(
     courier: Courier,
     listed_bytes: int | None,
 ) -> _Fetched:
-    """Write what `open_stream` gives. Where no hash is promised, it must have the `listed_bytes`, if they are known."""
+    """Write what `open_stream` gives into a folder that `_make_folder` has made.
+
+    Where no hash is promised, it must have the `listed_bytes`, if they are known.
+    """
     written = 0
 
     def moved(total: int) -> None:
@@ -210,7 +212,7 @@ async def _fetch(
         is_promised = bool(download.sha256) or download.is_hashed
         size_bytes = download.size_bytes if is_promised or listed_bytes is None else listed_bytes
         sha256 = await files.write_verified(
-            target, replace(download, size_bytes=size_bytes), overwrite=overwrite, on_progress=moved
+            target, replace(download, size_bytes=size_bytes), overwrite=overwrite, on_progress=moved, is_swept=True
         )
     return _Fetched(sha256, is_promised)
 
@@ -218,7 +220,8 @@ async def _fetch(
 @_perform.register
 async def _delete(command: Delete, backends: Backends, courier: Courier) -> str:
     # What lies in a folder that goes as well is gone with it.
-    paths = [path for path in command.paths if not any(path.startswith(f"{other}/") for other in command.paths)]
+    named = frozenset(command.paths)
+    paths = [path for path in command.paths if not _is_inside(path, named)]
     for done, path in enumerate(paths):
         try:
             await courier.request(_bind(backends.em.delete, path), changes=True)
@@ -227,6 +230,14 @@ async def _delete(command: Delete, backends: Backends, courier: Courier) -> str:
                 error.message += f" ({done} of {len(paths)} were deleted before it)"
             raise
     return text.count(len(paths), "entry", "entries")
+
+
+def _is_inside(path: str, folders: Collection[str]) -> bool:
+    """Whether one of the folders is above `path`."""
+    while path := path.rpartition("/")[0]:
+        if path in folders:
+            return True
+    return False
 
 
 @_perform.register
@@ -275,7 +286,7 @@ async def _get_model(command: GetModel, backends: Backends, courier: Courier) ->
     if await asyncio.to_thread(target.is_dir):
         target = target / files.local_name(command.model_id)
     await asyncio.to_thread(_check_targets, [target], command.overwrite)
-    await asyncio.to_thread(_make_folder, target.parent)
+    await asyncio.to_thread(_make_folder, target.parent, [target])
     sizes = await courier.request(backends.grid.model_sizes, changes=False)
     size_told = sizes.get(command.model_id)
     courier.expect(size_told)

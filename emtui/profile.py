@@ -12,6 +12,9 @@ from typing import Literal
 APIS = ("auto", "2025-11", "2026-03")
 """The dialects of the EM API (wire contract); `auto` tries the first and remembers what answered."""
 
+ENGINES = ("docker", "sandbox", "simulated")
+"""What can run local images, by the names that an operator chooses from."""
+
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 48
 

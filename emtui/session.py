@@ -7,19 +7,25 @@ frame.
 import asyncio
 import contextlib
 import getpass
+import itertools
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
 from emtui.commands import Command, Endpoint
-from emtui.courier import Courier
-from emtui.errors import Forbidden
+from emtui.courier import Courier, Report
+from emtui.errors import Cancelled, EmtuiError, Forbidden, OutcomeNotKnown, Unreachable, WorkspaceInUse
 from emtui.inquiry import Verdict
 from emtui.journal import Journal
 from emtui.link import Link
 from emtui.opening import Ends, SignInAt, absent, open_ends
+from emtui.patience import Patience
 from emtui.profile import Profile
 from emtui.threads import in_thread
+from emtui.views import CommandState, Stage
+
+T = TypeVar("T")
 
 
 class Session:
@@ -31,8 +37,9 @@ class Session:
         ends: how they were opened: what must be said about them, and what else they can do.
     """
 
-    def __init__(self, profile: Profile, ends: Ends, journal: Journal) -> None:
+    def __init__(self, profile: Profile, ends: Ends, journal: Journal, patience: Patience | None = None) -> None:
         self.profile = profile
+        self.patience = patience or Patience()
         self.ends = ends
         self.backends = backends = ends.backends
         self.journal = journal
@@ -50,8 +57,9 @@ class Session:
             return await reconcile(backends, command, sent_at)
 
         def link(endpoint: Endpoint) -> Link:
-            return Link(endpoint, journal, carry_out, find_out, who=who, profile=profile.name)
+            return Link(endpoint, journal, carry_out, find_out, who=who, profile=profile.name, patience=self.patience)
 
+        self._asked = itertools.count()
         self.em = link("em")
         self.grid = link("grid")
         ends.hooks.em_vitals = self.em.gauge.note_vitals
@@ -94,6 +102,63 @@ class Session:
             raise Forbidden(f"read-only: {command.describe()} is not done", remedy="Start without --read-only.")
         return await self.link(command).submit(command)
 
+    async def do(self, command: Command) -> CommandState:
+        """Carry a command out and wait for its end. Whoever cancels this, cancels the command.
+
+        Returns: how it ended: complete, with its note.
+
+        Raises:
+            EmtuiError: it failed, as `submit` and the backend have it.
+            OutcomeNotKnown: it may have been done.
+            Cancelled: it was broken off, and nothing of it is left.
+        """
+        number = await self.submit(command)
+        link = self.link(command)
+        try:
+            state = await link.finished(number)
+        except asyncio.CancelledError:
+            link.cancel(number)
+            state = await link.finished(number)
+            if state.stage is Stage.CANCELLED:
+                raise Cancelled(state.note or "cancelled") from None
+        if state.stage is Stage.COMPLETE:
+            return state
+        raise failure_of(state)
+
+    async def ask(
+        self,
+        endpoint: Endpoint,
+        call: Callable[[], Awaitable[T]],
+        report: Callable[[Report], None] = lambda _report: None,
+    ) -> T:
+        """Ask something that changes nothing, behind all commands; a busy or absent other side is waited out.
+
+        Raises:
+            ConfigProblem: the profile has no such end.
+            EmtuiError: as the backend has it.
+        """
+        link = self.em if endpoint == "em" else self.grid
+        if link.health.is_absent:
+            raise absent(endpoint)
+
+        async def leaves() -> None:
+            """No journal: nothing is changed."""
+
+        courier = Courier(report, leaves, self.patience)
+        return await link.poll(f"ask-{next(self._asked)}", lambda: courier.request(call, changes=False))
+
+
+def failure_of(state: CommandState) -> EmtuiError:
+    """The error that a command which has not been completed ended with."""
+    if state.failure is not None:
+        return state.failure
+    if state.stage is Stage.UNKNOWN:
+        return OutcomeNotKnown(state.error, remedy=state.remedy)
+    if state.stage is Stage.CANCELLED:
+        return Cancelled(state.note or "cancelled")
+    # No answer came, and looking has shown that it was not done.
+    return Unreachable(state.error, may_have_run=False, remedy=state.remedy)
+
 
 def operator() -> str:
     """Who sits here, for the journal."""
@@ -103,8 +168,17 @@ def operator() -> str:
 
 
 @contextlib.asynccontextmanager
-async def open_session(profile: Profile) -> AsyncIterator[Session]:
+async def open_session(
+    profile: Profile,
+    *,
+    give_up_s: float | None = None,
+    holder: str = "",
+    on_wait: Callable[[WorkspaceInUse], None] | None = None,
+) -> AsyncIterator[Session]:
     """Open a profile's two ends and its journal, and close them again. Pods go on.
+
+    `give_up_s` is how long a busy or absent other side is waited for; None is without an end. `holder` says to others
+    who has the local workspace. With `on_wait` one that is in use is waited for as long, and `on_wait` told who has it.
 
     Raises:
         WorkspaceProblem: the directory cannot be used.
@@ -112,17 +186,28 @@ async def open_session(profile: Profile) -> AsyncIterator[Session]:
         Untrusted: plain http to another machine.
     """
     async with contextlib.AsyncExitStack() as stack:
-        ends = await stack.enter_async_context(open_ends(profile))
+        wait_s = give_up_s if on_wait is not None else 0.0
+        ends = await stack.enter_async_context(
+            open_ends(profile, holder=holder, wait_s=wait_s, on_wait=on_wait or _unheard)
+        )
         journal = await in_thread(Journal, ends.folder / "journal.db")
         stack.callback(journal.close)
-        session = Session(profile, ends, journal)
+        session = Session(profile, ends, journal, Patience(give_up_s=give_up_s))
         for link in (session.em, session.grid):
             link.start()
             stack.push_async_callback(link.aclose)
         yield session
 
 
+def _unheard(_error: WorkspaceInUse) -> None:
+    """Nobody is told."""
+
+
 async def adopt_left_behind(session: Session) -> None:
-    """Take over what a killed emtui has left unfinished, once the screen listens."""
-    for entry in await asyncio.to_thread(session.journal.open_entries):
+    """Take over what a killed emtui has left unfinished, once the screen listens.
+
+    For the console, which stays: a script would have to wait until the other side can be asked. Of two that do it at
+    once, each command is taken over by one.
+    """
+    for entry in await asyncio.to_thread(session.journal.take_over):
         (session.em if entry.endpoint == "em" else session.grid).adopt(entry)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
 from emtui import text
@@ -13,6 +13,7 @@ from emtui.views import CommandState, Feed, Stage
 from widgets.activity_rows import command_cells, is_unseen
 from widgets.cells import Line
 from widgets.frame import joined
+from widgets.keys import bind, key_map_of
 from widgets.palette import Part
 from widgets.pane import Pane
 from widgets.row_list import RowList
@@ -34,7 +35,7 @@ class ActivityList(RowList[CommandState]):
         return row.id
 
     def draw_row(self, row: CommandState, width: int) -> Line:
-        return command_cells(row, self.now or row.changed_at, width)
+        return command_cells(row, self.now or row.changed_at, width, key_map_of(self).shown("activity.cancel"))
 
     def row_style(self, row: CommandState) -> str:
         return "alert" if is_unseen(row) else ""
@@ -45,13 +46,13 @@ class ActivityPane(Pane[tuple[CommandState, ...]]):
 
     For the app: `show_commands(states)` with all of them; `update_command(state)` for one that is new or has changed,
     which draws only its line. `selected` is the state under the cursor, `dropped` how many older ones are not shown.
-    Messages, each with the command's id: `Opened` (enter on a line), `CancelWished` (escape on one that has not ended),
-    `AgainWished` (A on one that has ended).
+    Messages, each with the command's id: `Opened` (a line is opened), `CancelWished` (one that has not ended),
+    `AgainWished` (one that has ended).
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel the command", show=False, id="activity.cancel"),
-        Binding("A", "again", "Do it again", show=False, id="activity.again"),
+        bind("activity.cancel", "cancel"),
+        bind("activity.again", "again"),
     ]
 
     number = 5
@@ -175,7 +176,7 @@ class ActivityPane(Pane[tuple[CommandState, ...]]):
         return joined([line for line in (older, note) if line])
 
     def empty_text(self) -> tuple[str, str]:
-        return "nothing asked for yet", "? shows the keys"
+        return "nothing asked for yet", key_map_of(self).hint("help", "shows the keys")
 
     def tick(self, now_utc: datetime, now_monotonic: float) -> None:
         self.command_list.now = now_utc

@@ -30,8 +30,11 @@ def is_unseen(state: CommandState) -> bool:
     return state.stage in (Stage.FAILED, Stage.UNKNOWN) and not state.acknowledged
 
 
-def command_cells(state: CommandState, now: datetime, width: int) -> Line:
-    """`12:43:10Z  ● uplink 3 files → /echo-test   1.2 MiB, sha256 OK   +0.8 s` in exactly `width` cells."""
+def command_cells(state: CommandState, now: datetime, width: int, cancel_key: str = "esc") -> Line:
+    """`12:43:10Z  ● uplink 3 files → /echo-test   1.2 MiB, sha256 OK   +0.8 s` in exactly `width` cells.
+
+    `cancel_key` is what the operator presses to cancel it; empty where no key does.
+    """
     status = stage_status(state.stage, state.note)
     unseen = is_unseen(state)
     parts: list[Part] = []
@@ -48,10 +51,10 @@ def command_cells(state: CommandState, now: datetime, width: int) -> Line:
     if width < 8:
         return tuple(parts)
     parts.append(Part("  "))
-    return (*parts, *_outcome(state, now, width))
+    return (*parts, *_outcome(state, now, width, cancel_key))
 
 
-def _outcome(state: CommandState, now: datetime, width: int) -> Line:
+def _outcome(state: CommandState, now: datetime, width: int, cancel_key: str) -> Line:
     stage = state.stage
     is_waiting = stage is Stage.RELEASED and state.note  # what it waits for says more than how far it was
     if not stage.is_final and not is_waiting and (state.done_bytes or state.total_bytes):
@@ -59,7 +62,7 @@ def _outcome(state: CommandState, now: datetime, width: int) -> Line:
     took = _took(state, now)
     tail = right(took, 9) if took and width >= 30 else ""
     room = width - len(tail)
-    hint = "  esc cancels" if state.is_cancellable and room >= 36 else ""
+    hint = f"  {cancel_key} cancels" if cancel_key and state.is_cancellable and room >= 36 else ""
     words, style = _words(state)
     wait = _WAIT.search(words) if is_waiting else None
     if wait is not None:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import Input
 
 from emtui import text
 from widgets.cells import Line, cut, right
 from widgets.file_rows import ROOT_PATH, FileRow, Orders, TreeRows, existing, matching_rows, tree_rows, without_nested
+from widgets.keys import bind, key_map_of
 from widgets.palette import Part
 from widgets.pane import Pane
 from widgets.row_list import MARK_WIDTH, RowList
@@ -44,8 +45,8 @@ class FileTree(RowList[FileRow]):
     is_markable = True
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right", "expand", "Open the folder", show=False, id="files.expand"),
-        Binding("left,h", "collapse", "Close the folder, or go to it", show=False, id="files.collapse"),
+        bind("files.expand", "expand"),
+        bind("files.collapse", "collapse"),
     ]
 
     @dataclass
@@ -260,7 +261,7 @@ class FilesPane(Pane["Listing"]):
         return [(Part(fact, "muted"),) for fact in (f"{value.file_count:,}", text.size(value.size_bytes))]
 
     def empty_text(self) -> tuple[str, str]:
-        return "no files yet", "u uplinks some"
+        return "no files yet", key_map_of(self).hint("uplink", "uplinks some")
 
     def footnote(self) -> Line:
         if self.filter_text and self._matches is not None:

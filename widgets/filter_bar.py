@@ -31,8 +31,8 @@ class FilterBar(Horizontal):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "drop", "Clear the filter", show=False, id="filter.drop"),
-        Binding("down", "keep", "To the list", show=False, id="filter.keep"),
+        Binding("escape", "drop", "Clear the filter", show=False),
+        Binding("down", "keep", "To the list", show=False),
     ]
 
     @dataclass

@@ -12,6 +12,7 @@ from emtui import text
 from emtui.views import GridView
 from widgets.canvas import Lines
 from widgets.cells import Line, cut, left, right
+from widgets.keys import key_map_of
 from widgets.palette import Part
 from widgets.pane import Pane
 from widgets.row_list import RowList
@@ -146,7 +147,7 @@ class GridPane(Pane[GridView]):
         return [(Part(text.count(len(value.models), "model"), "muted"),)]
 
     def empty_text(self) -> tuple[str, str]:
-        return "no models yet", "m serves one"
+        return "no models yet", key_map_of(self).hint("serve_model", "serves one")
 
     def on_resize(self, event: Resize) -> None:
         del event

@@ -15,6 +15,7 @@ from emtui import text
 from emtui.views import LinkHealth
 from widgets.canvas import make_strip
 from widgets.cells import cut, width_of
+from widgets.keys import key_map_of
 from widgets.palette import Part, palette_of
 from widgets.status import link_status
 
@@ -190,7 +191,7 @@ class HeaderBar(Widget):
         if health.is_held:
             return "held"
         if health.vitals.needs_sign_in:
-            return "S signs in"
+            return key_map_of(self).hint("sign_in", "signs in") or "sign in"
         return self._no_answer(health)
 
     def _no_answer(self, health: LinkHealth) -> str:

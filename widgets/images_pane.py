@@ -11,6 +11,7 @@ from textual.message import Message
 
 from emtui import text
 from widgets.cells import Line, left, right
+from widgets.keys import key_map_of
 from widgets.palette import Part
 from widgets.pane import Pane
 from widgets.row_list import RowList
@@ -117,7 +118,9 @@ class ImagesPane(Pane["Sequence[Image]"]):
         return [(Part(f"{len(value):,}", "muted"),)]
 
     def empty_text(self) -> tuple[str, str]:
-        return "no images yet", "b builds one of a folder, l loads a tar file"
+        keys = key_map_of(self)
+        hints = (keys.hint("build", "builds one of a folder"), keys.hint("load", "loads a tar file"))
+        return "no images yet", ", ".join(filter(None, hints))
 
     def on_row_list_opened(self, event: RowList.Opened) -> None:
         event.stop()

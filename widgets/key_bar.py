@@ -3,13 +3,16 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.events import Click
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from emtui.commands import REGISTRY
+from emtui.keymap import KeyMap
 from widgets.canvas import make_strip
+from widgets.keys import USUAL, key_map_of
 from widgets.palette import Part, palette_of
 
 
@@ -23,15 +26,10 @@ class KeyHint:
 
     @property
     def width(self) -> int:
-        return len(self.key) + 1 + len(self.title)
+        return cell_len(self.key) + 1 + cell_len(self.title)
 
 
-FIXED = (
-    KeyHint("panes", "1-5", "Panes"),
-    KeyHint("filter", "/", "Filter"),
-    KeyHint("help", "?", "Help"),
-    KeyHint("palette", "^p", "Palette"),
-)
+FIXED = ("panes", "filter", "help", "palette")
 """What is there besides the commands."""
 
 ONE_PANE_COLUMNS = 100
@@ -53,10 +51,16 @@ _LEAST_NEEDED = (
 )
 
 
-def hints() -> tuple[KeyHint, ...]:
-    """All keys of the bar: the registry's commands and the fixed ones."""
-    commands = tuple(KeyHint(name, command.key, command.title) for name, command in REGISTRY.items())
-    return (*commands, *FIXED)
+def hints(keys: KeyMap = USUAL) -> tuple[KeyHint, ...]:
+    """All keys of the bar: the registry's commands and the fixed ones. What has no key is not there."""
+    commands = [KeyHint(name, keys.briefly(name), command.title) for name, command in REGISTRY.items()]
+    others = [
+        KeyHint("panes", keys.panes(), "Panes"),
+        KeyHint("filter", keys.briefly("pane.filter"), "Filter"),
+        KeyHint("help", keys.briefly("help"), "Help"),
+        KeyHint("palette", keys.briefly("palette"), "Palette"),
+    ]
+    return tuple(hint for hint in (*commands, *others) if hint.key)
 
 
 class KeyBar(Widget):
@@ -98,7 +102,7 @@ class KeyBar(Widget):
     def shown(self, width: int) -> tuple[KeyHint, ...]:
         """The hints that fit into `width` cells."""
         # Where one pane is on the screen at a time, it must be said that there are others.
-        kept = [hint for hint in hints() if hint.name != "panes" or width < ONE_PANE_COLUMNS]
+        kept = [hint for hint in hints(key_map_of(self)) if hint.name != "panes" or width < ONE_PANE_COLUMNS]
         order = sorted(_LEAST_NEEDED, key=lambda name: (name in self._relevant, name not in self._off))
         for name in order:
             if 1 + sum(hint.width + 2 for hint in kept) <= width + 1:

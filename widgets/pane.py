@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from rich.cells import cell_len
 from rich.style import Style
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.events import DescendantBlur, DescendantFocus, Resize
 from textual.geometry import Region
@@ -19,6 +19,7 @@ from emtui.views import Feed
 from widgets.canvas import Canvas, make_strip
 from widgets.cells import Line, without_host, wrap
 from widgets.frame import EDGE_CELLS, HEAVY, ROUND, edge, joined
+from widgets.keys import bind, key_map_of
 from widgets.palette import Part, palette_of
 from widgets.row_list import RowList
 from widgets.status import Status
@@ -56,8 +57,8 @@ class Pane(Vertical, Generic[T]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", show=False, id="pane.filter"),
-        Binding("escape", "clear_filter", "Clear the filter", show=False, id="pane.clear_filter"),
+        bind("pane.filter", "filter"),
+        bind("pane.clear_filter", "clear_filter"),
     ]
 
     @dataclass
@@ -253,7 +254,8 @@ class Pane(Vertical, Generic[T]):
         is_focused = self.has_pseudo_class("focus-within")
         if at_top:
             style = "title-focus" if is_focused else "title"
-            left: Line = (Part(f"{self.number} ", "key" if is_focused else "muted"), Part(self.heading, style))
+            key = key_map_of(self).briefly(f"pane.{self.heading.lower()}")
+            left: Line = (Part(f"{key} " if key else "", "key" if is_focused else "muted"), Part(self.heading, style))
             right: tuple[Line, ...] = self._top()
         else:
             left, note = self._bottom()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from emtui.views import PodView
 from widgets.canvas import Lines
 from widgets.cells import Line
+from widgets.keys import key_map_of
 from widgets.palette import Part
 from widgets.pane import Pane
 from widgets.pod_lines import pod_lines, pod_state
@@ -54,4 +55,4 @@ class PodPane(Pane[PodView]):
         return [(Part(f"{status.sign} {words}", status),)] if words else []
 
     def empty_text(self) -> tuple[str, str]:
-        return "no pod yet", "r runs one"
+        return "no pod yet", key_map_of(self).hint("run", "runs one")

@@ -4,12 +4,13 @@ from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import Blur, Click, Focus, Resize
 from textual.message import Message
 
 from widgets.canvas import Canvas
 from widgets.cells import Line
+from widgets.keys import bind
 from widgets.palette import Part
 
 R = TypeVar("R")
@@ -35,14 +36,14 @@ class RowList(Canvas, Generic[R], can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
-        Binding("down,j", "move(1)", "Down", show=False, id="list.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="list.page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="list.page_down"),
-        Binding("home", "edge(-1)", "First", show=False, id="list.first"),
-        Binding("end,G", "edge(1)", "Last", show=False, id="list.last"),
-        Binding("enter", "open", "Open", show=False, id="list.open"),
-        Binding("space", "mark", "Mark", show=False, id="list.mark"),
+        bind("list.up", "move(-1)"),
+        bind("list.down", "move(1)"),
+        bind("list.page_up", "page(-1)"),
+        bind("list.page_down", "page(1)"),
+        bind("list.first", "edge(-1)"),
+        bind("list.last", "edge(1)"),
+        bind("list.open", "open"),
+        bind("list.mark", "mark"),
     ]
 
     is_markable: ClassVar[bool] = False

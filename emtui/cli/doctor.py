@@ -105,9 +105,7 @@ def _case(options: argparse.Namespace) -> Case:
     from emtui.config import config_path
 
     config = options.config or config_path()
-    is_named = options.config is not None or options.profile is not None
-    if not (options.profile or options.em_url or options.grid_url):
-        options.config = None  # it is only looked at
+    is_named = options.config is not None or options.profile is not None or bool(os.environ.get("EMTUI_CONFIG"))
     workspace = options.local or default_workspace(demo=options.demo)
     usual = Profile(workspace, engine=options.engine)
     try:

@@ -40,7 +40,7 @@ class Exit(IntEnum):
     NOT_FOUND = 5
     """No such file, image or model."""
     REFUSED = 6
-    """Refused by the other side, or by `--read-only`: a bad field, a build that fails, a name that is taken."""
+    """Refused by the other side, which may have failed inside, or by `--read-only`: a bad field, a build that fails."""
     LOCKED = 7
     """Somebody else's request was at work until `--timeout` was over, or another emtui has the workspace open."""
     UNREACHABLE = 8
@@ -48,7 +48,7 @@ class Exit(IntEnum):
     UNKNOWN = 9
     """It may have been done: no answer came, and looking did not settle it. Look before you do it again."""
     VERIFICATION = 10
-    """What came is not what was promised: size, hash, or the shape of an answer. Nothing was kept of it."""
+    """What came is not what was promised: size, hash, or the shape of an answer. Nothing was kept of it here."""
     POD_FAILED = 20
     """The pod has ended with an exit code other than 0."""
     POD_DEADLINE = 21
@@ -58,7 +58,7 @@ class Exit(IntEnum):
     POD_NOT_STARTED = 23
     """The pod cannot start: no such image, no such node."""
     INTERRUPTED = 130
-    """Ctrl+C. Another signal ends it with 128 and its number: 143 for SIGTERM, 129 for SIGHUP."""
+    """Ctrl+C, or a question answered with no. Another signal gives 128 and its number: 143 is SIGTERM, 129 SIGHUP."""
 
 
 # The first that fits: special ones before the families that they belong to.

@@ -1,11 +1,10 @@
 """What pods of local mode may do and use, as options of `emtui`, `emtui serve` and `emtui doctor`."""
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import TypeVar
 
 from emtui import pod_limits
-from emtui.profile import PodPolicy
 
 T = TypeVar("T")
 
@@ -31,22 +30,6 @@ def add_pod_options(parser: ArgumentParser) -> None:
     )
     group.add_argument(
         "--pod-processes", metavar="N", type=_checked(pod_limits.processes), help="the most processes of a pod"
-    )
-
-
-def given_pod_options(options: Namespace) -> dict[str, object]:
-    """Those that were given, by the names of the configuration."""
-    return {name: value for name in POD_OPTIONS if (value := getattr(options, name)) not in (None, False)}
-
-
-def pod_policy(options: Namespace) -> PodPolicy:
-    """What the options alone mean."""
-    return PodPolicy(
-        with_network=options.pod_network,
-        has_read_only_root=options.pod_read_only,
-        memory_bytes=options.pod_memory,
-        cpus=options.pod_cpus,
-        processes=options.pod_processes,
     )
 
 

@@ -29,6 +29,20 @@ async def agree(out: Output, question: str, *, yes: bool, names: tuple[str, ...]
     out.clear()
     out.stderr.write(f"{safe_str(question)} [y/N] ")
     out.stderr.flush()
-    answer = await asyncio.to_thread(sys.stdin.readline)
+    answer = await _line(out)
     if answer.strip().lower() not in ("y", "yes"):
         raise Cancelled("not agreed to, nothing was done", remedy="")
+
+
+async def _line(out: Output) -> str:
+    """A line of the terminal. A thread that reads could not be stopped, and Ctrl+C would have to wait for it."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), ready.set)
+    try:
+        await ready.wait()
+    except asyncio.CancelledError:
+        out.stderr.write("\n")
+        raise
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    return sys.stdin.readline()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from emtui.cli.exit_codes import Exit, exit_of
 from emtui.cli.output import Output
-from emtui.cli.profile_options import profile_from
-from emtui.errors import Cancelled, EmtuiError, NotSignedIn, fault
+from emtui.cli.profile_options import resolved_from
+from emtui.errors import Cancelled, EmtuiError, NotSignedIn, WorkspaceInUse, fault
 
 if TYPE_CHECKING:
     from emtui.commands import Command, Endpoint
@@ -37,7 +37,8 @@ class Call:
 
     Attributes:
         session: the open profile.
-        options: what was given.
+        options: what was given; `timeout_s` in it is how long to wait for a busy or absent other side, None without
+            an end.
         out: where it writes.
     """
 
@@ -154,11 +155,13 @@ def guarded(out: Output, act: Callable[[], int]) -> int:
 
 
 def _run(options: Namespace, out: Output, work: Callable[[Call], Awaitable[Exit | None]]) -> int:
-    profile = profile_from(options)
-    for notice in profile.notices:
+    resolved = resolved_from(options)
+    for notice in resolved.profile.notices:
         out.say(f"emtui: {notice}")
     # They are told here, once.
-    return asyncio.run(_on_session(replace(profile, notices=()), options, out, work))
+    profile = replace(resolved.profile, notices=())
+    options.timeout_s = DEFAULT_TIMEOUT_S if resolved.timeout_s is None else resolved.timeout_s or None
+    return asyncio.run(_on_session(profile, options, out, work))
 
 
 async def _on_session(
@@ -199,18 +202,15 @@ async def _work(
     work: Callable[[Call], Awaitable[Exit | None]],
     open_session: Callable[..., contextlib.AbstractAsyncContextManager["Session"]],
 ) -> int:
-    async with open_session(profile, give_up_s=timeout_s(options)) as session:
+    def waits(error: WorkspaceInUse) -> None:
+        if out.talks:
+            out.say(f"emtui: waits: {error.message}")
+
+    opening = open_session(profile, give_up_s=options.timeout_s, holder=options.words, on_wait=waits)
+    async with opening as session:
         for notice in (*session.ends.notices, *session.ends.banners):
             out.say(f"emtui: {notice}")
         return await work(Call(session, options, out)) or Exit.OK
-
-
-def timeout_s(options: Namespace) -> float | None:
-    """How long to wait for a busy or absent other side; None is without an end."""
-    given: float | None = getattr(options, "timeout", None)
-    if given is None:
-        return DEFAULT_TIMEOUT_S
-    return given or None
 
 
 def _progress(state: "CommandState") -> str:

@@ -10,12 +10,13 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from emtui.cli.exit_codes import Exit
-from emtui.cli.pod_options import add_pod_options, pod_policy
+from emtui.cli.pod_options import POD_OPTIONS, add_pod_options
 from emtui.cli.profile_options import path_option as _path
 from emtui.errors import ConfigProblem, EmtuiError
 from emtui.text import safe_str
 
 if TYPE_CHECKING:
+    from emtui.profile import Profile
     from emtui.server.run import Serving
     from emtui.server.settings import Settings
 
@@ -60,7 +61,6 @@ def _say(line: str) -> None:
 
 def _settings(options: argparse.Namespace) -> "Settings":
     """What the options mean. Raises ConfigProblem."""
-    from emtui.profile import default_workspace
     from emtui.server.settings import DEFAULT_USER, Settings
     from emtui.server.users.passwords import read_password_file
 
@@ -70,16 +70,17 @@ def _settings(options: argparse.Namespace) -> "Settings":
     if options.password_file is not None:
         passwords, for_all = read_password_file(options.password_file, usernames)
         password = for_all or password
+    profile = _profile(options)
     return Settings(
-        directory=options.local or default_workspace(),
+        directory=profile.workspace,
         host=options.host,
         port=options.port,
         usernames=tuple(dict.fromkeys((*usernames, *passwords))) or (DEFAULT_USER,),
         passwords=passwords,
         password=password,
-        engine=options.engine,
-        base_images=options.base_images,
-        pods=pod_policy(options),
+        engine=options.engine or profile.engine,
+        base_images=profile.base_images,
+        pods=profile.pods,
         has_grid_auth=options.grid_auth,
         tls_cert=options.tls_cert,
         tls_key=options.tls_key,
@@ -88,6 +89,32 @@ def _settings(options: argparse.Namespace) -> "Settings":
         allowed_origins=tuple(options.allow_origin),
         access_s=options.access_minutes * 60,
     )
+
+
+def _profile(options: argparse.Namespace) -> "Profile":
+    """The local mode that is served: what the options name, else a local profile, else the usual workspace.
+
+    Raises:
+        ConfigProblem: a profile is named that has a remote end, or as `resolve`.
+    """
+    from emtui.config.layers import resolve
+
+    names = ("config", "profile", "local", "base_images", *POD_OPTIONS)
+    resolved = resolve(
+        {name: getattr(options, name) for name in names}, openers=("profile", "local"), uses_default=False
+    )
+    for warning in resolved.warnings:
+        _say(f"emtui serve: {safe_str(warning)}")
+    profile = resolved.profile
+    remote = next(
+        (end for end, kind in (("EM", profile.em_kind), ("Grid Node", profile.grid_kind)) if kind != "local"), ""
+    )
+    if remote:
+        raise ConfigProblem(
+            f"profile {profile.label}: its {remote} is not local, and only local mode can be served",
+            remedy="Give --local DIR, or -p with a profile that names local and no address.",
+        )
+    return profile
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,6 +127,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--local", metavar="DIR", type=_path, help="the workspace to serve (default: the one in your data directory)"
     )
+    parser.add_argument("-p", "--profile", metavar="NAME", help="serve the local profile NAME of the configuration")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        type=_path,
+        help="the configuration, in place of the usual one; its [local] counts too",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port", type=_port, default=8000, help="the port to listen on, 0 for a free one (default: %(default)s)"
@@ -109,9 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_engine,
         help="what runs the images: docker, sandbox or simulated (default: the best that works)",
     )
-    parser.add_argument(
-        "--base-images", metavar="NAME,NAME…", type=_base_images, default=(), help="the base images on board"
-    )
+    parser.add_argument("--base-images", metavar="NAME,NAME…", type=_base_images, help="the base images on board")
     parser.add_argument(
         "--username",
         metavar="NAME",

@@ -71,4 +71,5 @@ def parser_of(verb: Verb) -> ArgumentParser:
     if verb.has_json:
         parser.add_argument("--json", action="store_true", help=verb.json_help)
     add_profile_options(parser)
+    parser.set_defaults(words=verb.words)
     return parser

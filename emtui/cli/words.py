@@ -30,20 +30,16 @@ def parse(words: Sequence[str]) -> "tuple[Verb | None, Namespace]":
         SystemExit: the words are wrong (2, one line on stderr), or asked for help or the version (0).
     """
     front = front_parser()
-    before = front.parse_args(words)
-    name: str | None = before.noun
-    rest: list[str] = before.rest
+    found = front.parse_args(words)
+    name: str | None = found.noun
     if name is None:
-        return None, before
+        return None, found
     noun = NOUNS.get(name)
     if noun is None:
         _unknown(front, "command", name, NOUNS, "emtui --help")
-    verb, rest = _verb(noun, rest, before)
-    del before.noun, before.rest
-    parser = parser_of(verb)
-    if before.json and not verb.has_json:
-        parser.error("it does not take --json")
-    return verb, parser.parse_args(rest, before)
+    verb, rest = _verb(noun, found.rest)
+    before = list(words[: len(words) - len(found.rest) - 1])
+    return verb, parser_of(verb).parse_args([*before, *rest])
 
 
 def front_parser() -> "ArgumentParser":
@@ -86,23 +82,22 @@ def _add_common(parser: "ArgumentParser") -> None:
     add_profile_options(parser)
 
 
-def _verb(noun: Noun, rest: list[str], before: "Namespace") -> tuple[Verb, list[str]]:
+def _verb(noun: Noun, rest: list[str]) -> tuple[Verb, list[str]]:
+    """The verb that `rest`, the words behind the noun, names, and these words without it."""
     alone = verb_named(noun, "")
-    if alone is not None and len(noun.verbs()) == 1:
-        return alone, rest
-    if alone is not None and not (rest and verb_named(noun, rest[0])):
-        return alone, rest
+    # `emtui keys check`: the verb stands right behind a noun that also does something by itself.
+    if alone is not None:
+        named = verb_named(noun, rest[0]) if rest and rest[0] else None
+        return (named, rest[1:]) if named is not None else (alone, rest)
     parser = noun_parser(noun)
-    del before.rest
-    parser.parse_args(rest, before)
+    found = parser.parse_args(rest)
     names = [verb.name for verb in noun.verbs()]
-    if before.verb is None:
+    if found.verb is None:
         parser.error(f"a verb is missing: {', '.join(names)}")
-    verb = verb_named(noun, before.verb)
+    verb = verb_named(noun, found.verb)
     if verb is None:
-        _unknown(parser, "verb", before.verb, names, f"emtui {noun.name} --help")
-    del before.verb
-    return verb, before.rest
+        _unknown(parser, "verb", found.verb, names, f"emtui {noun.name} --help")
+    return verb, [*rest[: len(rest) - len(found.rest) - 1], *found.rest]
 
 
 def _unknown(parser: "ArgumentParser", kind: str, word: str, known: Iterable[str], where: str) -> NoReturn:

@@ -11,7 +11,7 @@ from emtui.doctor.case import Case
 from emtui.doctor.checks import Check
 from emtui.doctor.disks import disk_check
 from emtui.doctor.folders import denied_folder, is_read_only, nearest_folder
-from emtui.folder_lock import LOCK
+from emtui.folder_lock import LOCK, read_holder
 
 SECTION = "workspace"
 
@@ -38,7 +38,8 @@ def look_at_folder(case: Case) -> list[Check]:
     unfit = _unfit(folder, is_folder=is_folder, is_ours=case.has_local_end)
     if unfit is not None:
         return [unfit]
-    return [Check(SECTION, "folder", "ok", str(folder)), *_user(folder), *_database(folder)]
+    user = _user(folder) if case.has_local_end else ()  # several may have the folder of remote ends open
+    return [Check(SECTION, "folder", "ok", str(folder)), *user, *_database(folder)]
 
 
 def _unfit(folder: Path, *, is_folder: bool, is_ours: bool) -> Check | None:
@@ -98,10 +99,10 @@ def _user(folder: Path) -> list[Check]:
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.read(fd, 32).decode("ascii", "replace").strip()
-        who = f" (process {holder})" if holder.isdigit() else ""
-        found = f"by another emtui{who}; the engines were tried beside it"
-        return [Check(SECTION, "in use", "note", found, "Close that one, or open another directory with --local.")]
+        holder = read_holder(fd)
+        found = f"by {holder}; the engines were tried beside it"
+        todo = holder.remedy(folder, "Close that one, or open another directory with --local.")
+        return [Check(SECTION, "in use", "note", found, todo)]
     finally:
         os.close(fd)
     return [Check(SECTION, "in use", "ok", "no")]

@@ -4,7 +4,7 @@ from emtui.files.names import collisions, local_name
 from emtui.files.plan import UplinkBatch, UplinkPlan, plan_uplink
 from emtui.files.problems import disk_problem
 from emtui.files.source import FileSource, MemorySource
-from emtui.files.writing import sweep, write_verified
+from emtui.files.writing import existing, sweep, write_verified
 
 __all__ = [
     "FileSource",
@@ -13,6 +13,7 @@ __all__ = [
     "UplinkPlan",
     "collisions",
     "disk_problem",
+    "existing",
     "local_name",
     "plan_uplink",
     "sweep",

@@ -13,7 +13,7 @@ from emtui.backend import MAX_UPLINK_BYTES, MAX_UPLINK_FILES
 from emtui.errors import BadRequest, Forbidden
 from emtui.files.problems import disk_problem
 from emtui.files.source import FileSource
-from emtui.paths import BaseNames
+from emtui.paths import BaseNames, split_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,21 @@ class UplinkPlan:
     file_count: int
     size_bytes: int
     skipped: tuple[str, ...]
+
+    def remote(self) -> Iterator[tuple[str, FileSource]]:
+        """Each file with the path that it will have in the volume."""
+        for batch in self.batches:
+            folder = "/".join(part for part in batch.dest_path.split("/") if part not in ("", "."))
+            for source in batch.sources:
+                yield (f"{folder}/{source.name}" if folder else source.name), source
+
+    def check_folders(self) -> None:
+        """Raises `BadRequest` for a folder that the volume would refuse by its name."""
+        for dest_path in dict.fromkeys(batch.dest_path for batch in self.batches):
+            try:
+                split_path(dest_path)
+            except (BadRequest, Forbidden) as error:
+                raise BadRequest(f"/{dest_path}: the volume takes no such name", remedy="Rename it.") from error
 
 
 def plan_uplink(sources: Sequence[Path], dest_path: str = "") -> UplinkPlan:

@@ -25,9 +25,10 @@ class FileSource:
         path: where it is.
         name: its base name.
         size_bytes: its bytes when it was chosen; `open` gives exactly as many, or raises.
+        changed_ns: when it was changed last, in nanoseconds since 1970.
     """
 
-    __slots__ = ("name", "path", "size_bytes")
+    __slots__ = ("changed_ns", "name", "path", "size_bytes")
 
     def __init__(self, path: Path, status: os.stat_result | None = None) -> None:
         """Blocks, unless its `status` is known already.
@@ -44,6 +45,7 @@ class FileSource:
         self.path = path
         self.name = path.name
         self.size_bytes = status.st_size
+        self.changed_ns = status.st_mtime_ns
 
     def __repr__(self) -> str:
         return f"FileSource({self.path!r}, {self.size_bytes} B)"

@@ -7,7 +7,7 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,12 +22,18 @@ for _flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY"):  # not every system has ea
     _CREATE_FLAGS |= getattr(os, _flag, 0)
 
 _RANDOM_BYTES = 8
+_LEFT_BEHIND = re.compile(rf"([.].*[.])[0-9a-f]{{{2 * _RANDOM_BYTES}}}[.]part", re.DOTALL)
 _CANNOT = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK)
 """What a system or file system says of a call that it does not have."""
 
 
 async def write_verified(
-    target: Path, download: Download, *, overwrite: bool, on_progress: Callable[[int], None] | None = None
+    target: Path,
+    download: Download,
+    *,
+    overwrite: bool,
+    on_progress: Callable[[int], None] | None = None,
+    is_swept: bool = False,
 ) -> str:
     """Write a download to `target`, whose folder must exist, and return its SHA-256 in hex.
 
@@ -35,7 +41,7 @@ async def write_verified(
     then it gets its name in one step, and the rights that a new file has here (or those of the file that it
     replaces). A link at `target` is replaced, not followed. With `overwrite=False` the step itself refuses a name
     that exists (renameat2 with RENAME_NOREPLACE, else a hard link), so that no race can lose a file. What a killed
-    emtui left of an earlier try is removed first.
+    emtui left of an earlier try is removed first, unless `is_swept` says that this has been done.
 
     `on_progress` gets all bytes so far, after each chunk, on the event loop's thread.
 
@@ -47,7 +53,7 @@ async def write_verified(
     """
     part = _Part(target)
     try:
-        await in_thread(part.open, overwrite)
+        await in_thread(part.open, overwrite, is_swept)
         async for chunk in download.chunks:
             await in_thread(part.write, chunk)
             if download.size_bytes is not None and part.count > download.size_bytes:
@@ -81,10 +87,11 @@ class _Part:
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
-    def open(self, overwrite: bool) -> None:
+    def open(self, overwrite: bool, is_swept: bool) -> None:
         try:
             old = self._look(overwrite)
-            sweep(self._target)
+            if not is_swept:
+                sweep(self._target)
             while self._fd < 0:
                 self._create()
             self._mode = stat.S_IMODE(old.st_mode) & 0o777 if old else self._mode
@@ -161,6 +168,11 @@ class _Part:
             self._path = None
 
 
+def existing(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Those that are there already, links whose target is gone among them. Blocks."""
+    return tuple(path for path in paths if os.path.lexists(path))
+
+
 def sync_folder(folder: Path) -> None:
     """Make new names in a folder last. Raises OSError. Windows cannot open folders, and needs it not."""
     if sys.platform == "win32":
@@ -220,15 +232,19 @@ def _stem(target: Path) -> str:
     return f".{cut_to_bytes(target.name, room)}."
 
 
-def sweep(target: Path) -> None:
-    """Remove what a killed emtui left of earlier tries at `target`. Blocks; raises OSError.
+def sweep(target: Path, *others: Path) -> None:
+    """Remove what a killed emtui left of earlier tries at these targets, all in one folder. Blocks; raises OSError.
 
     A file that is being written is marked by its writer, and stays.
     """
-    pattern = re.compile(re.escape(_stem(target)) + f"[0-9a-f]{{{2 * _RANDOM_BYTES}}}[.]part")
+    stems = {_stem(one) for one in (target, *others)}
     with os.scandir(target.parent) as entries:
         left = [
-            entry.path for entry in entries if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            entry.path
+            for entry in entries
+            if (part := _LEFT_BEHIND.fullmatch(entry.name))
+            and part[1] in stems
+            and entry.is_file(follow_symlinks=False)
         ]
     for path in left:
         with suppress(OSError):  # marked by its writer, or gone already

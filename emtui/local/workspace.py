@@ -7,7 +7,7 @@ DIR/blobs/      images/ pods/ models/: what the database points at
 DIR/staging/    what is not whole yet; emptied at every start
 DIR/serve/      `emtui serve`: accounts and the key of its tokens
 DIR/users/      `emtui serve`: a workspace for each user but the first, whose volume is DIR/volume
-DIR/lock        held by the one emtui that has it open
+DIR/lock        held by the one emtui that has it open; says which one that is
 """
 
 import contextlib
@@ -53,12 +53,15 @@ class Workspace:
         store: the database.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, holder: str = "") -> None:
         """Take `path` into use, making it where it is missing. Blocks.
 
+        `holder` says to others what this process is, as `emtui.folder_lock.note_holder` has it.
+
         Raises:
-            WorkspaceProblem: a file is in the way, no rights, no space, not a workspace, in use by another emtui.
-                What was made until then is removed again.
+            WorkspaceInUse: another emtui has it.
+            WorkspaceProblem: a file is in the way, no rights, no space, not a workspace. What was made until then is
+                removed again.
         """
         self.path = _absolute(path)
         made: list[Path] = []
@@ -66,7 +69,7 @@ class Workspace:
             undo.callback(_remove, made)
             try:
                 self._take(made)
-                self._lock_fd = self._lock(made)
+                self._lock_fd = self._lock(made, holder)
                 undo.callback(os.close, self._lock_fd)
                 for folder in _FOLDERS:
                     _make_folder(self.path / folder, made)
@@ -104,8 +107,9 @@ class Workspace:
                 remedy="Give --local a new or empty directory; files to rehearse with belong into its volume/.",
             )
 
-    def _lock(self, made: list[Path]) -> int:
-        fd, is_new = lock_folder(self.path, remedy="Close that one, or open another directory with --local.")
+    def _lock(self, made: list[Path], holder: str) -> int:
+        remedy = "Close that one, or open another directory with --local."
+        fd, is_new = lock_folder(self.path, remedy=remedy, holder=holder)
         if is_new:
             made.append(self.path / LOCK)
         return fd

@@ -82,7 +82,8 @@ def _delete(screen: MainScreen, _user: str) -> Dialog[Any]:
 
 
 def _build(screen: MainScreen, user: str) -> Dialog[Any]:
-    from emtui.screens.build import BuildDialog, suggest_image_name
+    from emtui.image_names import suggest_image_name
+    from emtui.screens.build import BuildDialog
 
     known = _paths(screen, lambda _path, node: node.type == "file" and node.name.startswith("Dockerfile"))
     folder, cursor = screen.files.cursor_folder, screen.files.cursor_path

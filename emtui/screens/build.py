@@ -1,57 +1,18 @@
 """Build an image of a folder of the volume."""
 
-import re
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.content import Content
 
 from emtui.commands import BuildImage
-from emtui.errors import BadRequest, Forbidden, InvalidField
-from emtui.paths import split_path
+from emtui.errors import InvalidField
+from emtui.image_names import check_image_name, suggest_image_name
+from emtui.paths import check_volume_path
 from emtui.screens.dialog import Dialog
 from emtui.screens.form import Words
 from emtui.text import safe_text
 from widgets.fields import Field, TextField
-
-_NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
-_NAME = re.compile(
-    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?",
-    re.ASCII,
-)
-_LONGEST_NAME = 200
-
-
-def suggest_image_name(name: str) -> str:
-    """A name that an image can have, out of any other name; empty where nothing of it is left."""
-    return _NOT_IN_A_NAME.sub("-", name.casefold()).strip("-")[:_LONGEST_NAME].strip("-")
-
-
-def check_image_name(field: str, name: str) -> str:
-    """`name` without the spaces around it. Raises `InvalidField` of `field` with a name that would do."""
-    name = name.strip()
-    if not name:
-        raise InvalidField(field, "is missing", remedy="Give the image a name, such as echo-test.")
-    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
-        better = suggest_image_name(name)
-        remedy = "Lower case letters, digits, and - _ . between them" + (f": {better}" if better else "")
-        raise InvalidField(field, "is no name for an image", remedy=remedy)
-    return name
-
-
-def check_volume_path(field: str, path: str, what: str) -> str:
-    """`path` as it is, without slashes around it. Raises `InvalidField` of `field` where it is no path."""
-    bare = path.strip("/") if path.strip() else ""
-    is_outside = "\0" in path
-    try:
-        split_path(bare)
-    except Forbidden:
-        is_outside = True
-    except BadRequest:
-        pass  # a name that is listed over there is taken as it is; the EM knows what it can hold
-    if is_outside:
-        raise InvalidField(field, "leaves the volume", remedy=f"Give {what} inside the volume.")
-    return bare
 
 
 def _check_dockerfile(path: str) -> str:

@@ -10,6 +10,7 @@ from textual.widgets import Button, Static
 
 from emtui.screens.form import Form, Words
 from emtui.text import safe_text
+from widgets.keys import key_map_of
 
 MOST_TARGETS = 200
 """Targets that are named; no one reads more, and each costs a line."""
@@ -68,7 +69,8 @@ class ConfirmDialog(Form[bool]):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#dialog").border_title = Content.assemble(" ", safe_text(self._question.title), " ")
-        self.query_one("#do", Button).label = Content(f"{self._question.verb}  ctrl+s")
+        does = key_map_of(self).shown("dialog.submit")
+        self.query_one("#do", Button).label = Content(f"{self._question.verb}  {does}")
         self.query_one("#hint", Static).update(Content(""))
         self.call_after_refresh(self._now_read)
 

@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from emtui.text import count, rate, safe_str, safe_text, size, timestamp
 from emtui.views import CommandState, Stage
+from widgets.keys import bind, key_map_of
 
 _ROWS = ("what", "why", "to-do", "note", "moved", "asked")
 _FRAME_ROWS = 2
@@ -44,16 +45,15 @@ class DetailScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close", priority=True),
-        Binding("q", "leave", "Close"),
-        Binding("y", "copy", "Copy"),
-        Binding("j", "scroll(1)", show=False),
-        Binding("k", "scroll(-1)", show=False),
-        Binding("up", "scroll(-1)", show=False),
-        Binding("down", "scroll(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown,space", "page(1)", show=False),
-        Binding("home", "end(False)", show=False),
-        Binding("end,G", "end(True)", show=False),
+        Binding("space", "page(1)", show=False),
+        bind("quit", "leave"),
+        bind("copy", "copy"),
+        bind("list.up", "scroll(-1)"),
+        bind("list.down", "scroll(1)"),
+        bind("list.page_up", "page(-1)"),
+        bind("list.page_down", "page(1)"),
+        bind("list.first", "end(False)"),
+        bind("list.last", "end(True)"),
     ]
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
@@ -86,7 +86,8 @@ class DetailScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="detail") as box:
-            box.border_subtitle = Content(" y copy   esc close ")
+            copies = key_map_of(self).hint("copy", "copy")
+            box.border_subtitle = Content(f" {copies}   esc close " if copies else " esc close ")
             with VerticalScroll(id="about"):
                 for label in _ROWS:
                     with Horizontal(id=f"row-{label}"):

@@ -20,6 +20,7 @@ from textual.widgets import Button, Input, Static
 from emtui.errors import EmtuiError, InvalidField
 from emtui.text import safe_text
 from widgets.fields import Field
+from widgets.keys import bind, key_map_of
 
 ResultT = TypeVar("ResultT")
 
@@ -52,7 +53,7 @@ class Form(ModalScreen[ResultT | None], Generic[ResultT]):
 
     # Priority: the picker and the inputs have no say in leaving or doing.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "submit", "Do it", priority=True),
+        bind("dialog.submit", "submit", priority=True),
         Binding("escape", "leave", "Leave", priority=True),
         Binding("enter", "go_on", "Next field", show=False),
         Binding("down", "app.focus_next", show=False),
@@ -128,6 +129,7 @@ class Form(ModalScreen[ResultT | None], Generic[ResultT]):
     # ---------------------------------------------------------------------------------------------- layout
 
     def compose(self) -> ComposeResult:
+        does = key_map_of(self).shown("dialog.submit")
         with Vertical(id="dialog") as box:
             box.border_title = Content(f" {self.dialog_title} ")
             with FormInputs(id="form"):
@@ -137,7 +139,7 @@ class Form(ModalScreen[ResultT | None], Generic[ResultT]):
                 with Horizontal(id="buttons"):
                     yield Static(Content("enter next field"), id="hint")
                     yield Button(Content("Cancel  esc"), id="cancel", compact=True)
-                    yield Button(Content(f"{self.verb}  ctrl+s"), id="do", compact=True)
+                    yield Button(Content(f"{self.verb}  {does}"), id="do", compact=True)
 
     def on_mount(self) -> None:
         self.show_words()

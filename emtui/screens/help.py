@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from emtui.text import safe_text
+from widgets.keys import bind, key_map_of
 from widgets.safe_input import SafeInput
 
 Row = tuple[str, str, str]
@@ -24,10 +25,11 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close", priority=True),
-        Binding("q,question_mark", "close", "Close"),
-        Binding("slash", "filter", "Filter"),
-        Binding("j", "scroll(1)", show=False),
-        Binding("k", "scroll(-1)", show=False),
+        bind("quit", "close"),
+        bind("help", "close"),
+        bind("pane.filter", "filter"),
+        bind("list.down", "scroll(1)"),
+        bind("list.up", "scroll(-1)"),
     ]
     AUTO_FOCUS = "#rows"
     DEFAULT_CSS = """
@@ -53,7 +55,8 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="help") as box:
             box.border_title = Content(" Help ")
-            box.border_subtitle = Content(" / filter   esc close ")
+            filters = key_map_of(self).hint("pane.filter", "filter")
+            box.border_subtitle = Content(f" {filters}   esc close " if filters else " esc close ")
             yield SafeInput(placeholder="filter the keys", id="filter")
             with VerticalScroll(id="rows"):
                 yield Static(id="text")

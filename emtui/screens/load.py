@@ -7,23 +7,12 @@ from textual.content import Content
 
 from emtui.commands import LoadImage
 from emtui.errors import InvalidField
-from emtui.screens.build import check_image_name, check_volume_path, suggest_image_name
+from emtui.image_names import check_image_name, image_of_tar
+from emtui.paths import check_volume_path
 from emtui.screens.dialog import Dialog
 from emtui.screens.form import Words
 from emtui.text import safe_text
 from widgets.fields import Field, TextField
-
-_ENDINGS = (".tar.gz", ".tar.zst", ".tar.xz", ".tgz", ".tar")
-
-
-def image_of_tar(tarfile: str) -> str:
-    """The image's name that a tar file's name suggests: `images/fisheye.tar` → `fisheye`."""
-    name = tarfile.rpartition("/")[2]
-    for ending in _ENDINGS:
-        if name.casefold().endswith(ending):
-            name = name[: -len(ending)]
-            break
-    return suggest_image_name(name)
 
 
 def _check_tarfile(path: str) -> str:

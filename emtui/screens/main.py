@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.message import Message
@@ -20,6 +20,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from emtui.commands import REGISTRY
+from emtui.keymap import PANES
 from emtui.plain import EndpointInfo
 from emtui.text import safe_str
 from widgets.activity_pane import ActivityPane
@@ -28,6 +29,7 @@ from widgets.grid_pane import GridPane
 from widgets.header_bar import HeaderBar
 from widgets.images_pane import ImagesPane
 from widgets.key_bar import ONE_PANE_COLUMNS, KeyBar
+from widgets.keys import bind
 from widgets.pane import Pane
 from widgets.pod_pane import PodPane
 
@@ -49,8 +51,6 @@ _RELEVANT = {
     "grid": ("get_model", "serve_model"),
     "activity": (),
 }
-
-PANES = ("files", "images", "pod", "grid", "activity")
 
 
 class MainScreen(Screen[None]):
@@ -87,22 +87,20 @@ class MainScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(number), f"pane('{name}')", name.title(), id=f"pane.{name}", show=False)
-          for number, name in enumerate(PANES, 1)),
+        *(bind(f"pane.{name}", f"pane('{name}')") for name in PANES),
         # With priority, so that what is typed right after the key waits for the dialog and goes into its first field.
-        *(Binding(command.key, f"app.wish('{name}')", command.title, id=f"command.{name}", show=False, priority=True)
-          for name, command in REGISTRY.items()),
-        Binding("tab", "step_pane(1)", "Next pane", id="pane.next", show=False),
-        Binding("shift+tab", "step_pane(-1)", "Previous pane", id="pane.previous", show=False),
-        Binding("s", "ask('search')", "Search the Grid Node: tags, encrypted models", id="search", show=False),
-        Binding("R", "ask('refresh')", "Refresh", id="refresh", show=False),
-        Binding("p", "ask('hold_poll')", "Hold this pane's poll", id="hold_poll", show=False),
-        Binding("H", "ask('hold_queue')", "Hold back commands", id="hold_queue", show=False),
-        Binding("y", "ask('copy')", "Copy", id="copy", show=False),
-        Binding("question_mark", "ask('help')", "Help", id="help", show=False),
-        Binding("S", "ask('sign_in')", "Sign in", id="sign_in", show=False),
-        Binding("q", "ask('quit')", "Quit", id="quit", show=False),
-    ]  # fmt: skip
+        *(bind(name, f"app.wish('{name}')", priority=True) for name in REGISTRY),
+        bind("pane.next", "step_pane(1)"),
+        bind("pane.previous", "step_pane(-1)"),
+        bind("search", "ask('search')"),
+        bind("refresh", "ask('refresh')"),
+        bind("hold_poll", "ask('hold_poll')"),
+        bind("hold_queue", "ask('hold_queue')"),
+        bind("copy", "ask('copy')"),
+        bind("help", "ask('help')"),
+        bind("sign_in", "ask('sign_in')"),
+        bind("quit", "ask('quit')"),
+    ]
 
     @dataclass
     class Asked(Message):

@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from emtui.commands import RunPod
-from emtui.errors import InvalidField
 from emtui.models import NODES, Image, PodSpec
+from emtui.pod_fields import active_since, parse_image_name, parse_minutes, short_image
 from emtui.screens.confirm import Question
 from emtui.screens.dialog import Dialog
 from emtui.screens.form import Words
@@ -16,32 +16,9 @@ from emtui.text import clock, count, countdown, duration, safe_text, timestamp
 from emtui.views import PodView
 from emtui.when import parse_when
 from widgets.fields import ChoiceField, TextField
-
-MAX_MINUTES = 60 * 24 * 7
-"""A week: longer is a slip of the keyboard, and the pod would hold the node for all of it."""
+from widgets.keys import key_map_of
 
 _TICK_S = 1.0
-
-
-def short_image(reference: str, user: str) -> str:
-    """The name that a run gives: without the user's prefix, which the EM puts before it, and without `:latest`."""
-    return reference.removeprefix(f"{user}-").removesuffix(":latest")
-
-
-def parse_minutes(text: str) -> float:
-    """Minutes, more than 0; a fraction is accepted. Raises `InvalidField` of `max_duration`."""
-    written = text.strip().replace(",", ".")
-    if not written:
-        raise InvalidField("max_duration", "is missing", remedy="Give the minutes that the pod may run, such as 30.")
-    bare = written.removeprefix("-")
-    if len(bare) > 32 or not bare.isascii() or not bare.replace(".", "", 1).isdigit():
-        raise InvalidField("max_duration", "is not a number", remedy="Give minutes, such as 30 or 0.5.")
-    minutes = float(written)
-    if minutes <= 0:
-        raise InvalidField("max_duration", "is not more than 0", remedy="Give minutes, such as 30 or 0.5.")
-    if minutes > MAX_MINUTES:
-        raise InvalidField("max_duration", "is more than a week", remedy=f"At most {MAX_MINUTES:,} minutes.")
-    return minutes
 
 
 class RunDialog(Dialog[RunPod]):
@@ -161,10 +138,9 @@ class RunDialog(Dialog[RunPod]):
         )
 
     def _image_name(self, text: str) -> str:
-        image = short_image(text.strip(), self._user)
-        if not image:
-            raise InvalidField("docker_image", "is missing", remedy="Name an image; b builds one, l loads one.")
-        return image
+        keys = key_map_of(self)
+        ways = ", ".join(filter(None, (keys.hint("build", "builds one"), keys.hint("load", "loads one"))))
+        return parse_image_name(text, self._user, remedy=f"Name an image; {ways}." if ways else "Name an image.")
 
     async def make(self) -> RunPod:
         return self._command()
@@ -191,9 +167,4 @@ def _pod(view: PodView) -> Content:
 
 
 def _since(view: PodView) -> str:
-    state = view.status.state
-    if state.running is not None:
-        return f"running since {clock(state.running.started_at)}"
-    if view.spec is not None and view.spec.scheduled_time is not None:
-        return f"waiting for {timestamp(view.spec.scheduled_time)}"
-    return f"waiting: {state.waiting.reason}" if state.waiting is not None and state.waiting.reason else "waiting"
+    return active_since(view.status.state, view.spec.scheduled_time if view.spec is not None else None)

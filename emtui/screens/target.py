@@ -11,10 +11,11 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from emtui.errors import EmtuiError, InvalidField
+from emtui.files import existing
 from emtui.screens.confirm import Question
 from emtui.screens.dialog import Dialog
 from emtui.screens.form import Words, told
-from emtui.screens.typed_paths import existing, resolve
+from emtui.screens.typed_paths import resolve
 from emtui.text import count, safe_text
 from widgets.fields import Field, TextField
 from widgets.path_picker import shown

@@ -50,8 +50,3 @@ def read_lines(lines: Iterable[str], base: Path) -> list[Path]:
 
 def _of_address(address: str) -> Path:
     return Path(os.fsdecode(unquote_to_bytes(urlsplit(address).path)) or "/")
-
-
-def existing(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """Those that are there already, links whose target is gone among them."""
-    return tuple(path for path in paths if os.path.lexists(path))

@@ -10,10 +10,9 @@ from textual.content import Content
 
 from emtui import files
 from emtui.commands import Uplink
-from emtui.errors import BadRequest, EmtuiError, Forbidden, InvalidField
+from emtui.errors import EmtuiError, InvalidField
 from emtui.files import UplinkPlan
-from emtui.paths import split_path
-from emtui.screens.build import check_volume_path
+from emtui.paths import check_volume_path
 from emtui.screens.confirm import Question
 from emtui.screens.dialog import Dialog
 from emtui.screens.form import Words, told
@@ -168,11 +167,8 @@ class UplinkDialog(Dialog[Uplink]):
     def _plan_for(self, sources: tuple[Path, ...], dest_path: str) -> files.UplinkPlan:
         """The plan; notes what it would replace. Blocks."""
         plan = files.plan_uplink(sources, dest_path)
-        _check_folders(plan)
-        remote = (
-            "/".join(filter(None, (batch.dest_path, one.name))) for batch in plan.batches for one in batch.sources
-        )
-        self._taken = tuple(path for path in remote if self._is_taken(path))
+        plan.check_folders()
+        self._taken = tuple(path for path, _ in plan.remote() if self._is_taken(path))
         return plan
 
     async def question(self, command: Uplink) -> Question | None:
@@ -195,12 +191,3 @@ class UplinkDialog(Dialog[Uplink]):
         except EmtuiError as error:
             raise InvalidField(SOURCES, with_tilde(error.message), remedy=error.remedy) from error
         return Uplink(sources, dest_path)
-
-
-def _check_folders(plan: UplinkPlan) -> None:
-    """Raises `BadRequest` for a folder that the volume would refuse by its name."""
-    for batch in plan.batches:
-        try:
-            split_path(batch.dest_path)
-        except (BadRequest, Forbidden) as error:
-            raise BadRequest(f"/{batch.dest_path}: the volume takes no such name", remedy="Rename it.") from error

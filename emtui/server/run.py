@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import math
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import socketio  # type: ignore[import-untyped]
 import uvicorn
 from starlette.types import ASGIApp
 
+from emtui.folder_lock import SERVE
 from emtui.local.opening import LocalEnds, open_ends, open_workspace
 from emtui.server.app import application
 from emtui.server.http.listening import check_tls, listening_socket, url_of
@@ -112,6 +115,7 @@ async def serve(settings: Settings, on_started: Callable[[Serving], None]) -> No
     """Serve until it is told to stop. `on_started` is called once requests are answered.
 
     Raises:
+        WorkspaceInUse: another emtui has a directory.
         WorkspaceProblem: a directory cannot be used.
         ConfigProblem: an option or `grid.toml` is wrong, or the engine that is named does not work here.
     """
@@ -119,7 +123,7 @@ async def serve(settings: Settings, on_started: Callable[[Serving], None]) -> No
     sock = await in_thread(listening_socket, settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(sock.close)
-        accounts, ends, made = await _open(settings, stack)
+        accounts, ends, made = await _open(settings, stack, _holder(settings, sock))
         log = stack.enter_context(Log())
         app, sockets = application(settings, accounts, ends, log.write)
         # Its constructor is called before it is known; the callback only later.
@@ -132,26 +136,36 @@ async def serve(settings: Settings, on_started: Callable[[Serving], None]) -> No
 
 
 async def _open(
-    settings: Settings, stack: contextlib.AsyncExitStack
+    settings: Settings, stack: contextlib.AsyncExitStack, holder: str
 ) -> tuple[Accounts, dict[str, LocalEnds], dict[str, str]]:
     """The accounts and every user's workspace, the first user's first.
 
     All are opened at once: what is wrong with one shows at the start, not in somebody's first call.
     """
     # Before the accounts: its lock is theirs too.
-    workspace = await stack.enter_async_context(open_workspace(settings.directory))
+    workspace = await stack.enter_async_context(open_workspace(settings.directory, holder))
     accounts = await in_thread(Accounts, workspace.path)
     stack.callback(accounts.close)
     made = await in_thread(accounts.settle, settings.usernames, settings.passwords, settings.password)
     ends: dict[str, LocalEnds] = {}
     for user in accounts.usernames:
-        own = workspace if not ends else await stack.enter_async_context(open_workspace(accounts.workspace_of(user)))
+        own = workspace
+        if ends:
+            own = await stack.enter_async_context(open_workspace(accounts.workspace_of(user), holder))
         ends[user] = await stack.enter_async_context(
             open_ends(own, user, settings.engine, settings.base_images, settings.pods)
         )
     if settings.engine is not None:
         await ends[accounts.usernames[0]].em.info()  # an engine that does not work is refused now
     return accounts, ends, made
+
+
+def _holder(settings: Settings, sock: socket.socket) -> str:
+    """What the workspaces' locks say of this server: where others on this machine reach it."""
+    address, port = sock.getsockname()[:2]
+    if ipaddress.ip_address(address.partition("%")[0]).is_unspecified:  # it listens on all, but nobody can call it so
+        settings = replace(settings, host="::1" if ":" in address else "127.0.0.1")
+    return f"{SERVE} {url_of(settings, port)}"
 
 
 def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:

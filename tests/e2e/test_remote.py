@@ -58,6 +58,28 @@ def test_a_server_that_goes_and_comes_back(
     quit_console(terminal)
 
 
+def test_two_consoles_on_one_profile(open_remote: OpenRemote, server: Served, own_home: Path) -> None:
+    """Neither keeps the other away, and each shows what both have done."""
+    (server.volume / "mine.bin").write_bytes(b"mine")
+    first = open_remote()
+    first.wait_for("mine.bin", 20)
+    command = [*EMTUI, "--em-url", server.url, "--grid-url", server.url, "--username", "client1"]
+    with Terminal(command, cwd=own_home, env={"EMTUI_NO_KEYRING": "1"}) as second:
+        second.wait_for("mine.bin", 30)
+        (own_home / "new.bin").write_bytes(b"new")
+
+        def choose() -> None:
+            second.paste(str(own_home / "new.bin"))
+            second.wait_for("1 file, ")
+
+        act(second, "u", "Uplink", choose)
+        second.wait_for(re.compile(r"● uplink new.bin"), 60)
+        first.wait_for("new.bin", 30)
+        quit_console(second)
+    quit_console(first)
+    assert (server.volume / "new.bin").read_bytes() == b"new"
+
+
 def test_one_end_may_be_absent_or_down(server: Served, own_home: Path) -> None:
     command = [*EMTUI, "--em-url", server.url, "--username", "client1", "--grid-url", "http://127.0.0.1:9"]
     environment = {"EMTUI_NO_KEYRING": "1", "EMTUI_PASSWORD": PASSWORD}

@@ -25,6 +25,10 @@ HEADLESS = (
     "emtui.local.engines.choose",
     "emtui.cli.serve",
     "emtui.cli.doctor",
+    "emtui.cli.keys",
+    "emtui.cli.themes",
+    "emtui.keymap",
+    "emtui.theme_files",
 )
 SCREEN = {"textual", "rich", "widgets"}
 LATE = {"httpx", "socketio", "engineio", "typer", "pathspec", "aiodocker"}

@@ -55,8 +55,22 @@ def test_a_port_in_use_is_told(tmp_path: Path) -> None:
 
 
 def test_a_directory_in_use_is_told(tmp_path: Path) -> None:
-    with served(tmp_path / "dir"):
-        assert_refused(started(tmp_path / "dir"), "in use by another emtui", "--local")
+    with served(tmp_path / "dir") as server:
+        who = f"(process {server.process.pid}: serve {server.url})"
+        assert_refused(started(tmp_path / "dir"), f"in use by another emtui {who}", f"--em-url {server.url}")
+
+
+def test_the_workspace_of_each_user_says_where_it_is_served(tmp_path: Path) -> None:
+    with served(tmp_path / "dir", "--username", "one", "--username", "two") as server:
+        for workspace in (tmp_path / "dir", tmp_path / "dir/users/two"):
+            assert_refused(started(workspace), f": serve {server.url})", f"--grid-url {server.url}")
+
+
+def test_a_server_on_all_addresses_is_told_by_one_that_reaches_it(tmp_path: Path) -> None:
+    with served(tmp_path / "dir", "--host", "0.0.0.0", "--insecure") as server:
+        url = server.url.replace("0.0.0.0", "127.0.0.1")
+        assert_refused(started(tmp_path / "dir"), f": serve {url})", f"--em-url {url}")
+        assert requests.get(f"{url}/models", timeout=5).status_code == 200
 
 
 def test_a_directory_that_is_no_workspace_is_left_alone(tmp_path: Path) -> None:

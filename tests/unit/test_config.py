@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from emtui.config import config_path, configured_profile, read_config
+from emtui.config import config_path, read_config
+from emtui.config.layers import resolve
 from emtui.errors import ConfigProblem
-from emtui.profile import Remote
+from emtui.profile import Profile, Remote
 
 GOOD = """
 [profile.em]
@@ -24,6 +25,10 @@ engine = "simulated"
 grid_url = "http://127.0.0.1:3000"
 read_only = true
 """
+
+
+def configured_profile(name: str | None, path: Path | None, given: dict[str, object]) -> Profile:
+    return resolve({"profile": name, "config": path, **given}).profile
 
 
 @pytest.fixture
@@ -96,13 +101,13 @@ def test_a_missing_file_and_a_missing_profile(file: Path, tmp_path: Path) -> Non
     ("text", "where", "what"),
     [
         ('[profile.em]\nem_url = "https://x"\napi = "2025-12"\n', ":3: profile.em.api", "Did you mean 2025-11?"),
-        ("[profile.em]\n\nem_url = 7\n", ":3: profile.em.em_url", "valid string"),
+        ("[profile.em]\n\nem_url = 7\n", ":3: profile.em.em_url", "a text in quotes is expected, not 7"),
         ('[profile.em]\nem_url = "https://x"\ninsecure = "perhaps"\n', ":3: profile.em.insecure", "boolean"),
-        ("[profile.em]\nem_url = \n", "", "not TOML"),
-        ("profile = 7\n", ":1: profile", "dictionary"),
-        ("[profile]\nem = 7\n", "", "profile.em"),
-        ("[profile.em]\nusername = 'a'\n", "", "names neither em_url, grid_url nor local"),
-        ("\x00", "", "not TOML"),
+        ("[profile.em]\nem_url = \n", ":2: profile.em.em_url", "not TOML"),
+        ("profile = 7\n", ":1: profile", "a table is expected, not 7"),
+        ("[profile]\nem = 7\n", ":2: profile.em", "a table is expected, not 7"),
+        ("[profile.em]\nusername = 'a'\n", ":1", "names neither em_url, grid_url nor local"),
+        ("\x00", ":1", "not TOML"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line_and_what_was_meant(file: Path, text: str, where: str, what: str) -> None:
@@ -115,8 +120,8 @@ def test_what_is_no_text_or_too_large_is_refused(file: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigProblem, match="not TOML"):
         read_config(file)
-    file.write_bytes(b"#" * (1 << 20) + b"\n")
-    with pytest.raises(ConfigProblem, match="over 1 MiB"):
+    file.write_bytes(b"#" * (256 << 10) + b"\n")
+    with pytest.raises(ConfigProblem, match="over 256 KiB"):
         read_config(file)
 
 
@@ -126,14 +131,14 @@ def test_unknown_keys_are_told_and_not_obeyed(file: Path) -> None:
     assert profile.em is not None
     assert profile.em.username == ""
     assert len(profile.notices) == 2
-    assert f"{file}:1: colour is not known" in profile.notices[0]
-    assert f"{file}:4: profile.em.user_name is not known" in profile.notices[1]
+    assert f"{file}:1: colour: it is not known" in profile.notices[0]
+    assert f"{file}:4: profile.em.user_name: it is not known" in profile.notices[1]
     assert "Did you mean username?" in profile.notices[1]
 
 
 def test_an_option_that_is_wrong_is_named() -> None:
     with pytest.raises(ConfigProblem, match="--em-url"):
-        configured_profile(None, None, {"em_url": "x" * 5000})
+        configured_profile(None, None, {"em_url": "https://" + "x" * 5000})
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])

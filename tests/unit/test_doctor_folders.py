@@ -62,6 +62,20 @@ def test_a_workspace_that_is_free_and_one_that_is_in_use(case: Case) -> None:
     Workspace(case.workspace).close()  # its lock was not kept
 
 
+def test_who_has_the_workspace_is_told_with_what_to_do(case: Case) -> None:
+    one = Workspace(case.workspace, "serve http://127.0.0.1:8000")
+    in_use = _by_name(workspace.look_at_folder(case))["in use"]
+    one.close()
+    assert f"by another emtui (process {os.getpid()}: serve http://127.0.0.1:8000)" in in_use.found
+    assert "--em-url http://127.0.0.1:8000" in in_use.todo
+
+
+def test_the_folder_of_remote_ends_is_nobodys_alone(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    case = Case(Profile(tmp_path / "state", em=Remote("https://em.example.org"), has_local=False), tmp_path / "c")
+    assert list(_by_name(workspace.look_at_folder(case))) == ["folder"]
+
+
 def test_an_empty_folder_is_a_workspace_to_be(case: Case) -> None:
     case.workspace.mkdir()
     found = _by_name(workspace.look_at_folder(case))
@@ -169,15 +183,25 @@ def test_a_configuration_with_its_profiles_and_its_faults(case: Case) -> None:
 
     case.config.write_text("[profile.em]\napi = 7\n")
     (file,) = configuration.look_at_configuration(case)
-    assert (file.state, f"{case.config}:2: profile.em.api" in file.found) == ("note", True)
-    case.is_config_named = True
+    # A wrong value stops every start, also one that names nothing of the file.
+    assert (file.state, f"{case.config}:2: profile.em.api" in file.found) == ("fail", True)
     case.problem = ConfigProblem(file.found, remedy=file.todo)
     (file,) = configuration.look_at_configuration(case)
     assert file.state == "fail"
     case.config.write_text("[profile.em]\n")
     case.problem = ConfigProblem("no profile is called nix", remedy="There are: em.")
-    file, options = configuration.look_at_configuration(case)
+    file, key, options = configuration.look_at_configuration(case)
     assert (file.state, options.state, options.todo) == ("ok", "fail", "There are: em.")
+    assert (key.state, "names neither em_url, grid_url nor local" in key.found) == ("note", True)
+    case.problem = ConfigProblem(key.found, remedy=key.todo)
+    assert [check.name for check in configuration.look_at_configuration(case)] == ["file", "options"]
+
+
+def test_a_variable_that_is_not_known_is_told(case: Case) -> None:
+    case.environment = {"EMTUI_REED_ONLY": "1", "EMTUI_TOKEN": "x", "EMTUI_TEST_HOST": "x"}
+    file, variable = configuration.look_at_configuration(case)
+    assert (file.state, variable.state) == ("ok", "note")
+    assert "Did you mean EMTUI_READ_ONLY?" in variable.found
 
 
 # ------------------------------------------------------------------------------------------------ remote ends

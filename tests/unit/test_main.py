@@ -32,7 +32,7 @@ class _Terminal:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Profile]:
     profiles: list[Profile] = []
 
-    def run_console(profile: Profile) -> int:
+    def run_console(profile: Profile, _settings: object) -> int:
         profiles.append(profile)
         return 0
 

@@ -1,7 +1,8 @@
 """Each command, carried out through the Link on the local EM and Grid Node."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from emtui.commands import (
 )
 from emtui.errors import Forbidden
 from emtui.models import PodSpec
+from emtui.perform import downlink_targets
+from emtui.plain import FileNode, Listing
 from emtui.views import CommandState, Stage
 from tests.unit.local_pair import Pair, local_pair
 
@@ -72,6 +75,51 @@ async def test_a_folder_that_is_not_there_yet_is_made(pair: Pair, tmp_path: Path
     assert (new / "a.txt").read_text() == "hello"
     assert (await run(pair, Downlink(("d",), tmp_path / "other", is_folder=True))).stage is Stage.COMPLETE
     assert (tmp_path / "other/d/a.txt").read_text() == "hello"
+
+
+async def test_what_a_killed_emtui_left_is_removed_in_each_folder_of_a_downlink(pair: Pair, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    left, others = [], []
+    for folder in ("d", "d/e"):
+        (pair.volume / folder).mkdir()
+        (target / folder).mkdir(parents=True)
+        for name in ("a", "b"):
+            (pair.volume / folder / name).write_text(name)
+            left.append(target / folder / f".{name}.0123456789abcdef.part")
+        others.append(target / folder / ".c.0123456789abcdef.part")
+    for path in (*left, *others):
+        path.write_text("half")
+    assert (await run(pair, Downlink(("d",), target, is_folder=True))).stage is Stage.COMPLETE
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in others)
+
+
+async def test_what_lies_in_a_folder_that_goes_is_not_deleted_twice(pair: Pair) -> None:
+    (pair.volume / "d/e").mkdir(parents=True)
+    for name in ("d/a", "d/e/b", "d-not-in-it"):
+        (pair.volume / name).write_text("")
+    done = await run(pair, Delete(("d/e/b", "d/a", "d", "d-not-in-it")))
+    assert (done.stage, done.note) == (Stage.COMPLETE, "2 entries")
+    assert list(pair.volume.iterdir()) == []
+
+
+async def test_thousands_of_names_are_looked_up_in_one_walk(pair: Pair, tmp_path: Path) -> None:
+    walks = 0
+
+    class Counted(Listing):
+        def walk(self) -> Iterator[tuple[str, FileNode]]:
+            nonlocal walks
+            walks += 1
+            return super().walk()
+
+        def find(self, path: str) -> FileNode | None:
+            raise AssertionError("a search for each name")
+
+    nodes = tuple(FileNode("file", f"f{number}", 1, datetime.now(UTC)) for number in range(3000))
+    names = tuple(node.name for node in nodes)
+    found = downlink_targets(Downlink(names, tmp_path / "out"), Counted(nodes, "", 3000, 3000))
+    assert [path for path, _, _ in found] == list(names)
+    assert walks == 1
 
 
 async def test_the_progress_of_a_downlink_is_its_bytes(pair: Pair, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from emtui import pod_limits
 from emtui.cli import serve
 from emtui.cli.profile_options import add_profile_options, profile_from
-from emtui.config import configured_profile
+from emtui.config.layers import resolve
 from emtui.errors import ConfigProblem
 from emtui.local.engines import choose
 from emtui.local.engines.base import Engine
@@ -105,7 +105,7 @@ def test_a_profile_says_it_and_options_go_over_it(tmp_path: Path) -> None:
         '[profile.bench]\nlocal = "ws"\nengine = "docker"\npod_network = true\npod_memory = "512M"\npod_cpus = 2\n'
         "pod_processes = 100\n"
     )
-    profile = configured_profile("bench", file, {})
+    profile = resolve({"profile": "bench", "config": file}).profile
     assert profile.engine == "docker"
     assert profile.pods == PodPolicy(with_network=True, memory_bytes=512 << 20, cpus=2.0, processes=100)
     over = _profile("-p", "bench", "--config", str(file), "--pod-memory", "1G", "--pod-read-only")
@@ -126,7 +126,7 @@ def test_a_wrong_key_is_named_with_its_file_and_line(tmp_path: Path, line: str, 
     file = tmp_path / "config.toml"
     file.write_text(f'[profile.bench]\nlocal = "ws"\n{line}\n')
     with pytest.raises(ConfigProblem) as caught:
-        configured_profile("bench", file, {})
+        resolve({"profile": "bench", "config": file}).profile
     assert caught.value.message.startswith(f"{file}:3: profile.bench.{line.partition(' ')[0]}: ")
     assert what in caught.value.message
     assert caught.value.remedy

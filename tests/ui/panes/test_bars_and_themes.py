@@ -12,7 +12,8 @@ from ui_harness import HOSTILE_NAMES, MONOTONIC, NOW, screen_lines, unsafe_chara
 from emtui.commands import REGISTRY
 from emtui.errors import ConfigProblem
 from emtui.plain import EndpointInfo, Vitals
-from emtui.theming import STATUS_KEYS, load_theme, parse_theme, theme_names
+from emtui.theme_files import STATUS_KEYS, parse, theme_names
+from emtui.theming import load_theme
 from emtui.views import LinkHealth
 from widgets.cells import bar, cut, cut_left, left, right, wrap
 from widgets.frame import edge
@@ -188,7 +189,7 @@ def test_round_trip() -> None:
 
 
 def test_key_bar_has_every_command() -> None:
-    assert [hint.name for hint in hints()] == [*REGISTRY, *(hint.name for hint in FIXED)]
+    assert [hint.name for hint in hints()] == [*REGISTRY, *FIXED]
     wide = KeyBar().shown(200)
     assert wide == tuple(hint for hint in hints() if hint.name != "panes"), "all panes are there to be seen"
     assert "panes" in [hint.name for hint in KeyBar().shown(80)]
@@ -291,7 +292,7 @@ def test_a_wrong_theme_file_says_what_is_wrong(before: str, after: str, message:
     text = theme_text()
     assert before in text
     with pytest.raises(ConfigProblem) as raised:
-        parse_theme(text.replace(before, after, 1), "t.toml")
+        parse(text.replace(before, after, 1), "t.toml")
     assert message in raised.value.message
     assert raised.value.message.startswith("t.toml: ")
     assert remedy in raised.value.remedy
@@ -299,7 +300,7 @@ def test_a_wrong_theme_file_says_what_is_wrong(before: str, after: str, message:
 
 def test_a_table_must_be_one() -> None:
     with pytest.raises(ConfigProblem, match="colors: is not a table"):
-        parse_theme('name = "x"\ndark = true\ncolors = 1\nstatus = 1\nconsole = 1\n', "t.toml")
+        parse('name = "x"\ndark = true\ncolors = 1\nstatus = 1\nconsole = 1\n', "t.toml")
 
 
 def test_an_unknown_theme_is_refused_with_a_suggestion() -> None:

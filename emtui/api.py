@@ -1,0 +1,368 @@
+"""The Python API: the commands and the models of the console and the command line, for notebooks and pipelines.
+
+    async with open_session("em") as session:
+        await session.do(Uplink((Path("echo-test"),)))
+
+Everything here belongs to the event loop in which the session was opened. docs/python.md shows how it is used.
+"""
+
+import asyncio
+import contextlib
+import os
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from emtui.commands import Command, Endpoint, RunPod
+from emtui.errors import ConfigProblem
+from emtui.profile import Profile
+from emtui.session import Session as Opened
+from emtui.session import failure_of
+from emtui.session import open_session as open_profile
+from emtui.text import safe_str
+from emtui.threads import in_thread
+from emtui.views import CommandState, Stage
+
+if TYPE_CHECKING:
+    from emtui.journal import Entry
+    from emtui.models import EncryptedModel, HostedModel, Image, PodSpec, PodStatus
+    from emtui.plain import Listing
+    from emtui.pod_trace import PodEnd
+
+T = TypeVar("T")
+
+DEFAULT_TIMEOUT_S = 60.0
+"""How long a busy or absent other side is waited for, where nobody says anything: a pipeline must come to an end."""
+
+OnState = Callable[[CommandState], None]
+OnLog = Callable[[str], None]
+OnStatus = Callable[["PodStatus"], None]
+
+
+class Session:
+    """An open profile. Made by `open_session`.
+
+    Every call raises `EmtuiError`s; those that are always possible:
+
+        ConfigProblem: the profile has no such end.
+        NotSignedIn: no token, or one that is not accepted: `sign_in`, or EMTUI_TOKEN or EMTUI_PASSWORD.
+        Locked, Unreachable: the other side was busy or away until `timeout_s` was over.
+        ContractViolation: the answer is not what the specification promises.
+
+    Attributes:
+        profile: what is open.
+        notices: what is odd about the configuration, or went otherwise than meant while it was opened.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self.profile = opened.profile
+        self.notices = (*opened.ends.notices, *opened.ends.banners)
+        self._opened = opened
+        self._loop = asyncio.get_running_loop()
+        self._is_closed = False
+        self._states: dict[tuple[Endpoint, int], OnState] = {}
+        self._logs: dict[tuple[Endpoint, int], OnLog] = {}
+        for link in (opened.em, opened.grid):
+            link.on_state = self._tell_state
+            link.on_log = self._log_teller(link.endpoint)
+
+    def __repr__(self) -> str:
+        return f"<emtui session {safe_str(self.profile.name)!r}{' (closed)' if self._is_closed else ''}>"
+
+    # ------------------------------------------------------------------------------------------------ commands
+
+    async def do(
+        self, command: Command, *, on_state: OnState | None = None, on_log: OnLog | None = None
+    ) -> CommandState:
+        """Carry a command out and wait for its end. Nothing is asked: what is there is replaced.
+
+        `on_state` gets every change (stage, bytes, rate), `on_log` every line of a build's or load's log, both on the
+        event loop. Commands of one end are done one after the other, in the order in which they were given.
+
+        A cancelled call cancels the command and waits until that is undone; then `CancelledError` goes on, and its
+        `__cause__` says how the command ended, unless it was complete.
+
+        Returns: how it ended: `stage` complete, `note` the result in words.
+
+        Raises:
+            BadRequest, Forbidden, NotFound, Conflict, RemoteFailed: refused, as the specification has it.
+            BuildFailed, LoadFailed: with `log_tail`.
+            LocalProblem: a file of this machine is in the way, or missing.
+            VerificationFailed: a file that came is not the promised one. Nothing was kept of it.
+            OutcomeNotKnown: it may have been done, and is not repeated. Look first.
+        """
+        opened = self._usable()
+        link = opened.link(command)
+        number = await opened.submit(command)
+        key = (link.endpoint, number)
+        if on_state is not None:
+            self._states[key] = on_state
+            self._tell_state(link.states[number])
+        if on_log is not None:
+            self._logs[key] = on_log
+        try:
+            state = await link.finished(number)
+        except asyncio.CancelledError as cancelled:
+            link.cancel(number)
+            state = await link.finished(number)
+            raise cancelled from (failure_of(state) if state.stage is not Stage.COMPLETE else None)
+        finally:
+            self._states.pop(key, None)
+            self._logs.pop(key, None)
+        if state.stage is not Stage.COMPLETE:
+            raise failure_of(state)
+        return state
+
+    # ---------------------------------------------------------------------------------------------- the EM asked
+
+    async def list_files(self) -> "Listing":
+        """The whole volume (EM API §2): `walk()` and `find(path)` give its entries."""
+        return await self._ask("em", self._opened.backends.em.list_files)
+
+    async def list_images(self) -> "Sequence[Image]":
+        """The images, built and loaded (EM API §7)."""
+        return await self._ask("em", self._opened.backends.em.list_images)
+
+    async def pod_status(self) -> "PodStatus":
+        """How the pod is (EM API §9). None of the three states is set before any run."""
+        return await self._ask("em", self._opened.backends.em.pod_status)
+
+    # --------------------------------------------------------------------------------------------------- the pod
+
+    async def run_pod(self, spec: "PodSpec", *, on_status: OnStatus | None = None) -> "PodEnd":
+        """Run a pod, in the place of the one before, and wait for its end: `do(RunPod(spec))` and `wait_for_pod`.
+
+        Returns: how it ended; a pod that fails is no error. A cancelled call leaves a pod that was accepted running.
+
+        Raises:
+            InvalidField: the EM does not take the image, the node, the time or the duration.
+            OutcomeNotKnown: another pod has taken its place, or nothing was heard of it until its time was over.
+        """
+        before = await self.pod_status() if self.profile.em_kind == "remote" else None
+        await self.do(RunPod(spec))
+        return await self.wait_for_pod(spec, before=before, on_status=on_status)
+
+    async def wait_for_pod(
+        self, spec: "PodSpec | None" = None, *, before: "PodStatus | None" = None, on_status: OnStatus | None = None
+    ) -> "PodEnd":
+        """Wait until the pod has ended, or is known not to start. 423 and an absent EM are waited out.
+
+        `spec` is what was run; with it the waiting has an end: the scheduled time, `max_duration` and three minutes.
+        `before` is the status from before the run, by which a remote EM's last pod is not taken for this one.
+        `on_status` gets each status.
+
+        Returns: how it ended: `verdict`, `exit_code`, `ran_s`, `describe()`.
+
+        Raises:
+            NotFound: there is no pod.
+            OutcomeNotKnown: another pod has taken its place, or nothing was heard of it until its time was over.
+        """
+        from emtui import pod_wait
+
+        opened = self._usable()
+        look = opened.backends.em.pod_status
+        is_remote = self.profile.em_kind == "remote"
+        return await pod_wait.wait_for_pod(
+            lambda: opened.em.poll("wait-for-pod", look),
+            spec=spec,
+            before=before,
+            ahead_s=opened.em.health.vitals.skew_s or 0.0,
+            give_up_s=opened.patience.give_up_s,
+            poll_s=pod_wait.REMOTE_POLL_S if is_remote else pod_wait.LOCAL_POLL_S,
+            on_status=lambda status: self._tell(on_status, status),
+        )
+
+    # --------------------------------------------------------------------------------------- the Grid Node asked
+
+    async def list_models(self) -> "Sequence[HostedModel]":
+        """The hosted models, with their size where the node tells it; `model` says whether one may be fetched."""
+        from emtui.models import HostedModel
+
+        grid = self._opened.backends.grid
+        ids = await self._ask("grid", grid.models)
+        sizes = await self._ask("grid", grid.model_sizes) if ids else {}
+        return tuple(HostedModel(model_id=one, size_bytes=sizes.get(one)) for one in ids)
+
+    async def model(self, model_id: str) -> "HostedModel":
+        """One hosted model: whether it may be fetched, and its size in bytes where the node tells it.
+
+        Raises:
+            NotFound: there is none with that id.
+        """
+        from emtui.models import HostedModel
+
+        grid = self._opened.backends.grid
+        is_allowed = await self._ask("grid", lambda: grid.is_model_copy_allowed(model_id))
+        sizes = await self._ask("grid", grid.model_sizes)
+        return HostedModel(model_id=model_id, is_copy_allowed=is_allowed, size_bytes=sizes.get(model_id))
+
+    async def dataset_tags(self) -> Sequence[str]:
+        """The tags of the node's datasets."""
+        return await self._ask("grid", self._opened.backends.grid.dataset_tags)
+
+    async def search(self, tag: str) -> bool:
+        """Whether a dataset bears the tag."""
+        return await self._ask("grid", lambda: self._opened.backends.grid.search(tag))
+
+    async def encrypted_model(self, model_id: str) -> "EncryptedModel":
+        """Where an encrypted model is shared: its workers and its crypto provider.
+
+        Raises:
+            NotFound: there is none with that id.
+        """
+        return await self._ask("grid", lambda: self._opened.backends.grid.search_encrypted_models(model_id))
+
+    # ---------------------------------------------------------------------------------------------------- journal
+
+    async def log(self, since: datetime | timedelta | None = None) -> "Sequence[Entry]":
+        """The journal: what was asked, by whom, and how it ended, oldest first; from the console and scripts alike.
+
+        `since` is a time with a zone, or how long ago; None is everything that is kept.
+        """
+        opened = self._usable()
+        at = datetime.now(UTC) - since if isinstance(since, timedelta) else since
+        return await asyncio.to_thread(opened.journal.entries, at)
+
+    # ---------------------------------------------------------------------------------------------------- sign-in
+
+    async def sign_in(self, password: str, *, username: str = "", at: Endpoint | None = None) -> None:
+        """Sign in. Not needed where EMTUI_TOKEN or EMTUI_PASSWORD is set, or a keyring has the password.
+
+        `username` empty is the profile's. `at` is for profiles whose two ends sign in at different addresses: without
+        it, the one that needs it, else the EM. The password goes there and nowhere else, and is not kept.
+
+        Raises:
+            NotSignedIn: refused, with what the other side says.
+            ConfigProblem: there is nothing to sign in at, or nobody is named.
+        """
+        opened = self._usable()
+        places = opened.needed_sign_ins or opened.ends.sign_ins
+        if at is not None:
+            places = tuple(place for place in opened.ends.sign_ins if at in place.endpoints)
+        if not places:
+            raise ConfigProblem("there is nothing to sign in at", remedy="Only a remote EM or Grid Node asks for it.")
+        if not (username or opened.ends.user):
+            raise ConfigProblem("nobody is named to sign in", remedy="Give username, here or to open_session.")
+        await opened.sign_in(places[0], username or opened.ends.user, password)
+
+    # -------------------------------------------------------------------------------------------------- within
+
+    def _usable(self) -> Opened:
+        if self._is_closed:
+            raise RuntimeError("this session is closed: open another one")
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError("this session belongs to another event loop: use asyncio.run_coroutine_threadsafe")
+        return self._opened
+
+    async def _ask(self, endpoint: Endpoint, call: Callable[[], Awaitable[T]]) -> T:
+        return await self._usable().ask(endpoint, call)
+
+    def _close(self) -> None:
+        self._is_closed = True
+
+    def _tell_state(self, state: CommandState) -> None:
+        self._tell(self._states.get((state.endpoint, state.id)), state)
+
+    def _log_teller(self, endpoint: Endpoint) -> Callable[[int, str], None]:
+        return lambda number, line: self._tell(self._logs.get((endpoint, number)), line)
+
+    def _tell(self, listener: Callable[[T], None] | None, value: T) -> None:
+        """A listener that fails must not take the command along: asyncio's own handler tells it."""
+        if listener is None:
+            return
+        try:
+            listener(value)
+        except Exception as error:  # noqa: BLE001 - whatever the caller's function raises
+            self._loop.call_exception_handler({"message": "a listener of emtui failed", "exception": error})
+
+
+@contextlib.asynccontextmanager
+async def open_session(
+    profile: str | Profile | None = None,
+    *,
+    local: str | os.PathLike[str] | None = None,
+    demo: bool = False,
+    em_url: str | None = None,
+    grid_url: str | None = None,
+    username: str | None = None,
+    api: Literal["auto", "2025-11", "2026-03"] | None = None,
+    ca_file: str | os.PathLike[str] | None = None,
+    insecure: bool = False,
+    read_only: bool = False,
+    engine: Literal["docker", "sandbox", "simulated"] | None = None,
+    base_images: Sequence[str] = (),
+    pod_network: bool = False,
+    pod_read_only: bool = False,
+    pod_memory: str | int | None = None,
+    pod_cpus: float | None = None,
+    pod_processes: int | None = None,
+    config: str | os.PathLike[str] | None = None,
+    timeout_s: float | None = None,
+) -> AsyncIterator[Session]:
+    """Open an EM and a Grid Node, and close them again. Pods go on.
+
+    `profile` is the name of a configured profile, or a `Profile`, which is taken as it is. The other arguments are the
+    command line's options and go over the environment and the configuration as they do; those that are not given (None,
+    False, empty) leave what these say. Without any argument it is the local workspace in the user's data directory.
+
+    `timeout_s` is how long a busy or absent other side is waited for, 0 for without an end; where nobody says anything,
+    60 seconds.
+
+    What is odd about the configuration is a Python warning, and in `Session.notices`.
+
+    Raises:
+        ConfigProblem: an argument, a variable of the environment or the configuration is wrong.
+        WorkspaceInUse: another emtui has the workspace open.
+        WorkspaceProblem: the directory cannot be used.
+        Untrusted: plain http to another machine.
+    """
+    options: dict[str, object] = {
+        "local": _path(local),
+        "demo": demo,
+        "em_url": em_url,
+        "grid_url": grid_url,
+        "username": username,
+        "api": api,
+        "ca_file": _path(ca_file),
+        "insecure": insecure,
+        "read_only": read_only,
+        "engine": engine,
+        "base_images": tuple(base_images) or None,
+        "pod_network": pod_network,
+        "pod_read_only": pod_read_only,
+        "pod_memory": pod_memory,
+        "pod_cpus": pod_cpus,
+        "pod_processes": pod_processes,
+        "config": _path(config),
+    }
+    if isinstance(profile, Profile):
+        too_many = [name for name, value in options.items() if value not in (None, False)]
+        if too_many:
+            raise TypeError(f"a Profile is taken as it is: {', '.join(too_many)} cannot be given too")
+        what = profile
+    else:
+        what, configured_s = await in_thread(_resolved, options | {"profile": profile, "timeout": timeout_s})
+        timeout_s = configured_s if timeout_s is None else timeout_s
+    give_up_s = DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s or None
+    for notice in what.notices:
+        warnings.warn(safe_str(notice), stacklevel=3)
+    async with open_profile(what, give_up_s=give_up_s) as opened:
+        session = Session(opened)
+        try:
+            yield session
+        finally:
+            session._close()
+
+
+def _path(given: str | os.PathLike[str] | None) -> Path | None:
+    """A path as Python has it. An empty one is refused where options are read."""
+    return None if given is None else Path(given)
+
+
+def _resolved(options: dict[str, object]) -> tuple[Profile, float | None]:
+    from emtui.config.layers import resolve
+
+    resolved = resolve(options)
+    return resolved.profile, resolved.timeout_s

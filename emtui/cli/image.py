@@ -1,0 +1,109 @@
+"""`emtui image`: the images of the EM, from a script."""
+
+from argparse import ArgumentParser
+
+from emtui.cli.named import remote_option
+from emtui.cli.running import Call, online
+from emtui.cli.told import carry_out
+from emtui.cli.verb import Verb
+from emtui.errors import InvalidField
+
+_NAME_HELP = "the image's name, without the user's name, which the EM puts before it"
+
+
+def _configure_build(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help=_NAME_HELP)
+    parser.add_argument(
+        "--context", metavar="P", required=True, type=remote_option, help="a folder of the volume; / is all of it"
+    )
+    parser.add_argument(
+        "--dockerfile", metavar="P", type=remote_option, help="a file of the volume (default: CONTEXT/Dockerfile)"
+    )
+
+
+async def _build(call: Call) -> None:
+    from emtui.commands import BuildImage
+    from emtui.image_names import check_image_name
+    from emtui.paths import check_volume_path
+
+    name = check_image_name("image_name", call.options.name)
+    context = check_volume_path("context", call.options.context, "a folder")
+    if context in (".", "./"):
+        context = ""
+    usual = f"{context}/Dockerfile" if context else "Dockerfile"
+    dockerfile = check_volume_path("dockerfile", call.options.dockerfile or usual, "a file")
+    if not dockerfile:
+        raise InvalidField("dockerfile", "is the volume itself", remedy="Give its path in the volume.")
+    await carry_out(call, BuildImage(dockerfile, context or ".", name))
+
+
+def _configure_load(parser: ArgumentParser) -> None:
+    parser.add_argument("tarfile", metavar="TARFILE", type=remote_option, help="a tar file of the volume")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="the name that the image has in it (default: what the file is called)"
+    )
+
+
+async def _load(call: Call) -> None:
+    from emtui.commands import LoadImage
+    from emtui.image_names import check_image_name, image_of_tar
+    from emtui.paths import check_volume_path
+
+    tarfile = check_volume_path("tarfile", call.options.tarfile, "a tar file")
+    if not tarfile:
+        raise InvalidField("tarfile", "is the volume itself", remedy="Give its path in the volume; uplink it first.")
+    name = image_of_tar(tarfile) if call.options.name is None else call.options.name
+    await carry_out(call, LoadImage(tarfile, check_image_name("image", name)))
+
+
+async def _list(call: Call) -> None:
+    from emtui import text
+
+    images = await call.ask("em", call.session.backends.em.list_images)
+    if call.out.is_json:
+        call.out.document([image.model_dump(mode="json") for image in images])
+        return
+
+    def size(given: str, size_bytes: int | None) -> str:
+        return text.size(size_bytes) if call.out.is_terminal and size_bytes is not None else given
+
+    call.out.table(
+        ("IMAGE", "TAG", "ID", "CREATED", "SIZE"),
+        (
+            (image.repository, image.tag, image.id, image.created, size(image.size, image.size_bytes))
+            for image in images
+        ),
+        right=(4,),
+    )
+
+
+VERBS = (
+    Verb(
+        "image",
+        "build",
+        "Build an image of a folder of the volume",
+        online(_build),
+        _configure_build,
+        "Uplink the folder first. On a terminal the log is shown while it is built; elsewhere only its last lines,\n"
+        "when the build fails. With --json they are in log_tail.",
+        ("emtui image build --context echo-test echo-test",),
+    ),
+    Verb(
+        "image",
+        "load",
+        "Load an image from a tar file of the volume",
+        online(_load),
+        _configure_load,
+        "The tar file is what docker save has written. Uplink it first.",
+        ("emtui image load fisheye.tar fisheye",),
+    ),
+    Verb(
+        "image",
+        "list",
+        "List the images that were built and loaded",
+        online(_list),
+        description="Name, tag, id, time and size of each, as the EM tells them. In a pipe sizes are bytes.",
+        examples=("emtui image list", "emtui image list --json"),
+        json_help="write the specification's `data` list (EM API §7)",
+    ),
+)

@@ -1,0 +1,147 @@
+"""The configuration as the rest of emtui takes it: the values that the file has, and where each of them stands."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emtui.config.cache import Kept, keep, recall
+from emtui.config.document import parse, read_source, stamp_of
+from emtui.config.problems import Problems, key_of
+from emtui.errors import ConfigProblem
+
+if TYPE_CHECKING:
+    from emtui.config.checking import Checked
+    from emtui.config.document import Document
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration.
+
+    Attributes:
+        file: its file.
+        tables: what it says, and nothing else: `{"console": {"theme": …}, "profile": {NAME: {…}}}`.
+        odd: what is odd about it: what, and what to do.
+        is_there: there is such a file.
+    """
+
+    file: Path
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    odd: tuple[tuple[str, str], ...] = ()
+    is_there: bool = True
+    _lines: "Mapping[str, int] | Document" = field(default_factory=dict, repr=False)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about it, for people."""
+        return tuple(f"{what}. {remedy}".rstrip() for what, remedy in self.odd)
+
+    @property
+    def profiles(self) -> Mapping[str, Mapping[str, Any]]:
+        """The profiles by their names, in the order of the file."""
+        found: Mapping[str, Mapping[str, Any]] = self.table("profile")
+        return found
+
+    def table(self, name: str) -> Mapping[str, Any]:
+        """What a table says, nothing where it is not there."""
+        found: Mapping[str, Any] = self.tables.get(name, {})
+        return found
+
+    def line(self, path: Sequence[str | int]) -> int | None:
+        """The line of a key of `tables`, None where it is not known."""
+        if isinstance(self._lines, Mapping):
+            return self._lines.get(key_of(path))
+        return self._lines.positions.line(_path(self._lines, path))
+
+
+def load(file: Path) -> Loaded:
+    """The configuration in `file`, which is judged where it has changed since the last time. Blocks.
+
+    Raises:
+        ConfigProblem: it is missing, cannot be read, or a value is wrong; file, line, key and remedy are named.
+    """
+    with contextlib.suppress(OSError, ValueError):  # reading it will tell what is wrong
+        kept = recall(file, stamp_of(file.stat()))
+        if kept is not None:
+            return Loaded(file, kept.tables, kept.odd, _lines=kept.lines)
+    source = read_source(file)
+    document = parse(source)
+    from emtui.config.checking import checked
+
+    found = checked(document)
+    loaded = Loaded(file, found.tables, tuple((one.text, one.remedy) for one in found.warnings), _lines=document)
+    lines = {key_of(path): line for path in _paths(found.tables) if (line := loaded.line(path)) is not None}
+    keep(file, source.stamp, Kept(found.tables, lines, loaded.odd))
+    return loaded
+
+
+def judge(file: Path) -> "Checked":
+    """Every problem of a file, which is read anew. Blocks.
+
+    Raises:
+        ConfigProblem: it cannot be read at all: then there is one problem only.
+    """
+    from emtui.config.checking import Checked, check
+
+    try:
+        return check(parse(read_source(file)))
+    except Problems as problems:
+        return Checked({}, problems.all)
+
+
+def absent(file: Path) -> Loaded | None:
+    """The configuration of a usual file that is not there, which is no fault; None where it is there. Blocks.
+
+    One that may not even be looked for is left out and told: nobody has named it. That is so in a container whose
+    home is somebody else's.
+    """
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return Loaded(file, is_there=False)
+    except PermissionError as error:
+        what = f"{file}: {error.strerror}: it may not be looked for, and is left out"
+        return Loaded(
+            file, odd=((what, "Make its folder readable, or name another file by --config."),), is_there=False
+        )
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def profile_named(loaded: Loaded, name: str) -> Mapping[str, Any]:
+    """What the profile `name` says.
+
+    Raises:
+        ConfigProblem: there is no such profile; the one that may be meant is named.
+    """
+    table = loaded.profiles.get(name)
+    if table is None:
+        from emtui.config.kinds import meant
+        from emtui.config.problems import did_you_mean
+
+        known = ", ".join(loaded.profiles) or "none"
+        raise ConfigProblem(
+            f"{loaded.file}: no profile is called {name}",
+            remedy=f"{did_you_mean(meant(name, loaded.profiles))}There are: {known}.",
+        )
+    return table
+
+
+def _paths(tables: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, table in tables.items():
+        if name == "profile":
+            yield from ((name, profile, key) for profile, values in table.items() for key in values)
+            yield from ((name, profile) for profile in table)
+        elif isinstance(table, Mapping):
+            yield from ((name, key) for key in table)
+        else:
+            yield (name,)
+
+
+def _path(document: "Document", path: Sequence[str | int]) -> Sequence[str | int]:
+    from emtui.config.checking import path_in
+
+    return path_in(document, path)

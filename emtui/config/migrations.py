@@ -1,0 +1,56 @@
+"""From older forms of the configuration to the one of now, step by step.
+
+A step knows how the values change, which is done each time such a file is read, and how the text changes, which is
+done where the operator asks for it (`emtui config migrate`): comments and order stay.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """From one version to the next.
+
+    Attributes:
+        values: the values of the next version.
+        text: the file of the next version.
+        change: what changes, for people.
+    """
+
+    values: Callable[[Values], Values]
+    text: Callable[[str], str]
+    change: str
+
+
+def _named_version(text: str) -> str:
+    end = "\r\n" if "\r\n" in text else "\n"
+    return f"version = 1{end}{end if text.strip() else ''}{text}"
+
+
+STEPS: Mapping[int, Step] = {
+    0: Step(lambda values: {"version": 1, **values}, _named_version, "version = 1 is written on top"),
+}
+"""By the version that they start from. A file without a version is of version 0: profiles, and nothing else."""
+
+
+def newest(steps: Mapping[int, Step] = STEPS) -> int:
+    """The version that the last step leads to."""
+    return max(steps) + 1
+
+
+def migrated(values: Values, version: int, steps: Mapping[int, Step] = STEPS) -> Values:
+    """The values of a file of an older version, as the newest version has them."""
+    for number in range(version, newest(steps)):
+        values = steps[number].values(values)
+    return values
+
+
+def migrated_text(text: str, version: int, steps: Mapping[int, Step] = STEPS) -> str:
+    """The text of a file of an older version, as the newest version has it."""
+    for number in range(version, newest(steps)):
+        text = steps[number].text(text)
+    return text

@@ -1,0 +1,1 @@
+"""A rehearsal's report, made of the journal."""

@@ -1,0 +1,1 @@
+"""The documentation, executed: see `blocks` for what a page may say about its blocks."""
