@@ -1,7 +1,7 @@
 """python -m benchmarks [--quick] [NAME...]
 
-NAME is `first_frame`, `headless`, `big_volume`, `idle` or `transfer`; all of them without one. `--quick` measures less often.
-Prints a table for each and exits 1 when something is over its budget.
+NAME is `first_frame`, `headless`, `big_volume`, `idle` or `transfer`; all of them without one. `--quick` measures less
+often. Prints a table for each and exits 1 when something is over its budget.
 """
 
 import argparse

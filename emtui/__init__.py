@@ -8,7 +8,8 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # as in typing, which would have to be imported for it
 if TYPE_CHECKING:
-    from emtui.api import Session, open_session
+    from emtui.api.opening import open_session
+    from emtui.api.session import Session
     from emtui.commands import BuildImage, Command, Delete, Downlink, GetModel, LoadImage, RunPod, ServeModel, Uplink
     from emtui.errors import (
         BadRequest,
@@ -52,7 +53,8 @@ if TYPE_CHECKING:
     from emtui.views import CommandState, Stage
 
 _HOMES = {
-    "emtui.api": ("Session", "open_session"),
+    "emtui.api.opening": ("open_session",),
+    "emtui.api.session": ("Session",),
     "emtui.commands": (
         "BuildImage",
         "Command",

@@ -22,14 +22,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(f"emtui {__version__}\n")
         return 0
-    if words[:1] == ["serve"]:
-        from emtui.cli.serve import main as serve
-
-        return serve(words[1:])
-    if words[:1] == ["doctor"]:
-        from emtui.cli.doctor import main as doctor
-
-        return doctor(words[1:])
     from emtui.cli.words import parse
 
     verb, options = parse(words)

@@ -71,6 +71,7 @@ async def wait_for_pod(
     seen: PodStatus | None = None
     while True:
         wait_s = min(pause, poll_s)
+        asked_at = time.monotonic()
         try:
             async with asyncio.timeout_at(trace.deadline):
                 status = await look()
@@ -80,7 +81,7 @@ async def wait_for_pod(
             raise _nothing_came(trace) from None
         except (Unreachable, RemoteFailed, ContractViolation) as error:
             tries += 1
-            lost_at = time.monotonic() if lost_at is None else lost_at
+            lost_at = asked_at if lost_at is None else lost_at
             is_over = trace.deadline is not None and time.monotonic() >= trace.deadline
             if is_over or (give_up_s is not None and time.monotonic() - lost_at >= give_up_s):
                 raise _with_remedy(error) from None

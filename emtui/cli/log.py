@@ -71,7 +71,10 @@ def _log(options: Namespace, out: Output) -> Exit:
     if options.output is not None and not (options.json or options.export):
         out.say("emtui log: -o is for --json and --export. Or write: emtui log > FILE")
         return Exit.USAGE
-    path = journal_of(profile_from(options))
+    profile = profile_from(options)
+    for notice in profile.notices:
+        out.say(f"emtui: {notice}")
+    path = journal_of(profile)
     records = read_journal(path, since=options.since, limit=options.limit)
     if not records:
         out.say(f"emtui: nothing is in {path}{' since then' if options.since else ''}")

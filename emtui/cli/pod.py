@@ -14,7 +14,7 @@ from emtui.cli.questions import agree
 from emtui.cli.running import Call, online
 from emtui.cli.told import carry_out, state_document
 from emtui.cli.verb import Verb
-from emtui.errors import Cancelled, EmtuiError, InvalidField
+from emtui.errors import Cancelled, EmtuiError, InvalidField, NotSignedIn
 from emtui.text import countdown, duration, safe_str, timestamp
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ async def _run_and_wait(call: Call, command: "RunPod", before: "PodStatus | None
         if out.talks:
             out.say(f"{state.title}: {state.note}")
         has_one_clock = session.backends.have_one_clock
-        with _told(out, command.spec, seen):
+        with _told(out, command.spec, seen) as note:
             end = await wait_for_pod(
                 lambda: call.ask("em", session.backends.em.pod_status),
                 spec=command.spec,
@@ -170,15 +170,17 @@ async def _run_and_wait(call: Call, command: "RunPod", before: "PodStatus | None
                 ahead_s=session.em.health.vitals.skew_s or 0.0,
                 give_up_s=session.patience.give_up_s,
                 poll_s=LOCAL_POLL_S if has_one_clock else REMOTE_POLL_S,
-                on_status=seen.append,
+                on_status=note,
             )
     except asyncio.CancelledError:
         tell_what_is_known()
         if asked and asked[-1].stage == "complete":
             raise Cancelled(_GOES_ON) from None
         raise
-    except EmtuiError:
+    except EmtuiError as error:
         tell_what_is_known()
+        if isinstance(error, NotSignedIn) and asked and asked[-1].stage == "complete":
+            error.remedy = f"{error.remedy} The pod goes on."
         raise
     _tell_end(out, state, end)
     return _CODES[end.verdict]
@@ -222,17 +224,24 @@ def _document(asked: "CommandState", status: "PodStatus | None") -> dict[str, An
 
 
 @contextlib.contextmanager
-def _told(out: Output, spec: "PodSpec", seen: "list[PodStatus]") -> Iterator[None]:
-    """Progress once a second, for as long as this goes on; on a terminal only."""
+def _told(out: Output, spec: "PodSpec", seen: "list[PodStatus]") -> "Iterator[Callable[[PodStatus], None]]":
+    """Progress with each status, which the caller hands over, and once a second; on a terminal only."""
+
+    def show() -> None:
+        out.progress(_progress(spec, seen[-1] if seen else None, datetime.now(UTC)))
+
+    def note(status: "PodStatus") -> None:
+        seen.append(status)
+        show()
 
     async def tick() -> None:
         while True:
-            out.progress(_progress(spec, seen[-1] if seen else None, datetime.now(UTC)))
+            show()
             await asyncio.sleep(_TICK_S)
 
     ticking = asyncio.ensure_future(tick()) if out.talks else None
     try:
-        yield
+        yield note
     finally:
         if ticking is not None:
             ticking.cancel()

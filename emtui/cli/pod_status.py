@@ -50,20 +50,24 @@ async def _watch(call: Call) -> NoReturn:
     told: PodStatus | None = None
     lost_at: float | None = None
     while True:
+        asked_at = time.monotonic()
+        wait_s = poll_s
         try:
             status = await call.ask("em", session.backends.em.pod_status)
         except Locked:
             pass  # the next poll is soon enough
         except (Unreachable, RemoteFailed):
-            lost_at = time.monotonic() if lost_at is None else lost_at
-            if give_up_s is not None and time.monotonic() - lost_at >= give_up_s:
-                raise
+            lost_at = asked_at if lost_at is None else lost_at
+            if give_up_s is not None:
+                wait_s = min(poll_s, lost_at + give_up_s - time.monotonic())
+                if wait_s <= 0:
+                    raise
         else:
             lost_at = None
             if status != told:
                 told = status
                 _tell_change(out, status)
-        until = time.monotonic() + poll_s
+        until = time.monotonic() + wait_s
         while (left := until - time.monotonic()) > 0:
             if _is_unread(out):
                 raise BrokenPipeError

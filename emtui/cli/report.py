@@ -31,6 +31,8 @@ def _configure(parser: ArgumentParser) -> None:
 
 def _report(options: Namespace, out: Output) -> None:
     profile = profile_from(options)
+    for notice in profile.notices:
+        out.say(f"emtui: {notice}")
     path = journal_of(profile)
     now = datetime.now(UTC)
     since = options.since or now - DEFAULT_SPAN

@@ -37,9 +37,12 @@ def parse(words: Sequence[str]) -> "tuple[Verb | None, Namespace]":
     noun = NOUNS.get(name)
     if noun is None:
         _unknown(front, "command", name, NOUNS, "emtui --help")
+    if noun.has_main:
+        own = [*words[: len(words) - len(found.rest) - 1], *found.rest]
+        return Verb(noun.name, "", noun.summary, lambda _options: noun.main(own)), found
     verb, rest = _verb(noun, found.rest)
-    before = list(words[: len(words) - len(found.rest) - 1])
-    return verb, parser_of(verb).parse_args([*before, *rest])
+    before, behind = _around(words, name, found.rest)
+    return verb, parser_of(verb).parse_args([*before, *behind[: len(behind) - len(found.rest)], *rest])
 
 
 def front_parser() -> "ArgumentParser":
@@ -97,7 +100,15 @@ def _verb(noun: Noun, rest: list[str]) -> tuple[Verb, list[str]]:
     verb = verb_named(noun, found.verb)
     if verb is None:
         _unknown(parser, "verb", found.verb, names, f"emtui {noun.name} --help")
-    return verb, [*rest[: len(rest) - len(found.rest) - 1], *found.rest]
+    before, behind = _around(rest, found.verb, found.rest)
+    return verb, [*before, *behind]
+
+
+def _around(words: Sequence[str], name: str, rest: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What stands before and behind a noun or verb; `rest` is what argparse left. It keeps a `--` to itself."""
+    front = list(words[: len(words) - len(rest)])
+    at = len(front) - 1 - front[::-1].index(name)
+    return front[:at], [*front[at + 1 :], *rest]
 
 
 def _unknown(parser: "ArgumentParser", kind: str, word: str, known: Iterable[str], where: str) -> NoReturn:

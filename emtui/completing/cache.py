@@ -33,8 +33,11 @@ _MOST_NAMES = 20_000
 _MOST_BYTES = 4 << 20
 _ROOM_BYTES = 1024
 """For what stands around the names."""
-_READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
-_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+for _flag in ("O_CLOEXEC", "O_NOFOLLOW"):  # not every system has each
+    _READ_FLAGS |= getattr(os, _flag, 0)
+    _CREATE_FLAGS |= getattr(os, _flag, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +101,9 @@ def _file(profile: Profile, kind: Kind) -> Path:
 
     remote = profile.em if kind in ("files", "images") else profile.grid
     if remote is not None:
-        parts = ("remote", remote.url, remote.username, remote.pvc_name)
+        parts = ["remote", remote.url, remote.username, remote.pvc_name]
     else:
-        parts = ("local", os.path.abspath(profile.workspace.expanduser()))  # noqa: PTH100 - as the workspace is found
+        parts = ["local", os.path.abspath(profile.workspace.expanduser())]  # noqa: PTH100 - as the workspace is found
     mark = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
     return user_cache_path("emtui") / "completion" / f"{mark}.{kind}.json"
 
@@ -110,10 +113,15 @@ def _read(profile: Profile, kind: Kind) -> dict[str, object] | None:
         fd = os.open(_file(profile, kind), _READ_FLAGS)
         with os.fdopen(fd, "rb") as file:
             status = os.fstat(fd)
-            if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077:
+            if stat.S_ISREG(status.st_mode) and _is_ours(status):
                 known = json.loads(file.read(_MOST_BYTES))
                 return known if isinstance(known, dict) else None
     return None
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    """Nobody else can have written or read it. A system without users has nobody else."""
+    return not hasattr(os, "geteuid") or (status.st_uid == os.geteuid() and not status.st_mode & 0o077)
 
 
 def _write(profile: Profile, kind: Kind, known: dict[str, object]) -> None:

@@ -139,11 +139,13 @@ def _broken(file: Path, found: "Positions", said: str) -> Problem:
         key = key_of(path)
         return Problem(file, f"not TOML: it is there twice, first in line {first}", "Leave one out.", key, later)
     line = int(place["line"]) if place and place["line"] else None
-    if found.stop is None:
-        return Problem(file, f"not TOML: {what}", "Mend that place.", "", line)
-    path, stopped = found.stop
-    key = key_of(path) if path and found.line(path) in (line or stopped, stopped) else ""
-    return Problem(file, f"not TOML: {what}", "Mend that place.", key, line or stopped)
+    if found.stop is not None:
+        path, stopped = found.stop
+        line = line or stopped
+        key = key_of(path) if path and found.line(path) in (line, stopped) else ""
+    else:
+        key = key_of(next((path for path, at in reversed(found.lines.items()) if at == line), ()))
+    return Problem(file, f"not TOML: {what}", "Mend that place.", key, line)
 
 
 def _too_deep(file: Path, found: "Positions") -> Problem:

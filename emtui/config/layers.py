@@ -120,7 +120,9 @@ def _loaded(
     if named is not None:
         return config.read_config(named)
     usual = config.usual_path()
-    is_needed = bool(options.get("profile")) or "default_profile" in variables
+    # A variable names a profile only where no option names something else to open.
+    is_named = any(options.get(opener) for opener in OPENERS)
+    is_needed = bool(options.get("profile")) or ("default_profile" in variables and not is_named)
     return (None if is_needed else absent(usual)) or config.read_config(usual)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emtui.config.cache import Kept, keep, recall
 from emtui.config.document import parse, read_source, stamp_of
 from emtui.config.problems import Problems, key_of
 from emtui.errors import ConfigProblem
@@ -62,6 +61,8 @@ def load(file: Path) -> Loaded:
     Raises:
         ConfigProblem: it is missing, cannot be read, or a value is wrong; file, line, key and remedy are named.
     """
+    from emtui.config.cache import Kept, keep, recall
+
     with contextlib.suppress(OSError, ValueError):  # reading it will tell what is wrong
         kept = recall(file, stamp_of(file.stat()))
         if kept is not None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from emtui import __version__, text
 from emtui.logbook import Record
 from emtui.reports.markdown import NOTHING, block, code, plain, table
-from emtui.reports.rehearsal import TAIL_LINES, Rehearsal, image_of, paths_of, sha256_of, spec_of, took_s
+from emtui.reports.rehearsal import TAIL_LINES, Rehearsal, image_of, is_verified, paths_of, sha256_of, spec_of, took_s
 from emtui.views import Stage
 
 _MADE_OF = (
@@ -133,11 +133,16 @@ def _downlinks(rehearsal: Rehearsal) -> Iterator[str]:
                 f"{names}{more}" or NOTHING,
                 code(record.fields.get("target", "")),
                 text.size(record.sent_bytes),
-                code(sha256_of(record)),
+                _hash(record),
                 _when(record.changed_at),
             )
         )
     yield from table(("Files", "To", "Bytes", "SHA-256", "At"), rows, right=(2,))
+
+
+def _hash(record: Record) -> str:
+    begins = sha256_of(record)
+    return f"{code(begins)}…" if begins else "verified" if is_verified(record) else "not promised"
 
 
 def _failures(rehearsal: Rehearsal) -> Iterator[str]:

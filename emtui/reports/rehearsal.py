@@ -105,7 +105,12 @@ class Rehearsal:
             "pods": [_command(record) | {"spec": spec_of(record)} for record in self.pods],
             "downlinks": [
                 _command(record)
-                | {"paths": paths_of(record), "target": record.fields.get("target"), "sha256": sha256_of(record)}
+                | {
+                    "paths": paths_of(record),
+                    "target": record.fields.get("target"),
+                    "is_verified": is_verified(record),
+                    "sha256_begins": sha256_of(record),
+                }
                 for record in self.downlinks
             ],
             "failures": [
@@ -138,10 +143,15 @@ def paths_of(record: Record) -> list[str]:
     return [str(path) for path in paths] if isinstance(paths, list) else []
 
 
+def is_verified(record: Record) -> bool:
+    """Whether the hashes of a downlink were promised, and right."""
+    return _SHA256.search(record.note) is not None
+
+
 def sha256_of(record: Record) -> str:
-    """What the journal says of the hashes of a downlink: the beginning of one, `verified` for several, or nothing."""
+    """How the hash of a downlink of one file begins, which is all that the journal has of it; else empty."""
     found = _SHA256.search(record.note)
-    return (found[1] or "verified") if found else ""
+    return (found[1] or "") if found else ""
 
 
 def _command(record: Record) -> dict[str, Any]:

@@ -16,19 +16,19 @@ class ScriptedEM:
     """Answers a run, and then each question for the pod's status with the next of `states`, the last one for ever.
 
     A state is the specification's `state`, or a whole answer as bytes. `before` is told until a run has come. `told`
-    counts the questions.
+    counts the questions. A stepped one goes on to the next state when `go_on` says so, not with each question.
     """
 
-    def __init__(self, before: dict[str, Any], states: list[dict[str, Any] | bytes]) -> None:
-        self._before, self._states = before, states
+    def __init__(self, before: dict[str, Any], states: list[dict[str, Any] | bytes], *, is_stepped: bool) -> None:
+        self._before, self._states, self._is_stepped = before, states, is_stepped
         self._at = 0
         self.told = 0
         self.runs: list[Any] = []
         self.url = ""
 
     def go_on(self) -> None:
-        """Tell the last state from now on."""
-        self._at = len(self._states) - 1
+        """Tell the next state from now on."""
+        self._at += 1
 
     def reply(self, asked: Asked) -> bytes:
         """The answer to one request."""
@@ -41,16 +41,18 @@ class ScriptedEM:
         state: dict[str, Any] | bytes = self._before
         if self.runs:
             state = self._states[min(self._at, len(self._states) - 1)]
-            self._at += 1
+            self._at += not self._is_stepped
         if isinstance(state, bytes):
             return state
         return answer(body={"message": "Successfully fetched DPhi Pod status", "data": {"state": state}})
 
 
 @contextlib.contextmanager
-def scripted_em(*states: dict[str, Any] | bytes, before: dict[str, Any] | None = None) -> Iterator[ScriptedEM]:
+def scripted_em(
+    *states: dict[str, Any] | bytes, before: dict[str, Any] | None = None, is_stepped: bool = False
+) -> Iterator[ScriptedEM]:
     """Serve it on a free port until the context ends."""
-    em = ScriptedEM(before or {}, list(states))
+    em = ScriptedEM(before or {}, list(states), is_stepped=is_stepped)
     served: Future[WireServer] = Future()
     loop = asyncio.new_event_loop()
     end = asyncio.Event()

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.terminal import Terminal
 from tests.missing import missing
 
@@ -45,7 +47,10 @@ class Shell:
 
     def __init__(self, name: str, folder: Path) -> None:
         if shutil.which(name) is None:
-            missing(f"no {name} here, whose completion is to be tried")
+            reason = f"no {name} here, whose completion is to be tried"
+            if name == "bash":
+                missing(reason)
+            pytest.skip(reason)  # CI does not bring it
         self.name = name
         self.folder = folder
         programs = folder / ".programs"

@@ -196,6 +196,8 @@ def test_a_profile_of_the_configuration_has_its_own_journal(bare: Cli, tmp_path:
     config.write_text('[profile.em]\nem_url = "https://em.example.org"\nusername = "client1"\n')
     done = bare.ok("log", "--config", config, "-p", "em")
     assert "/emtui/remote/em-" in done.stderr
+    config.write_text(config.read_text() + 'colour = "red"\n')
+    assert "colour" in bare.ok("log", "--config", config, "-p", "em").stderr
 
 
 def test_ten_thousand_entries_are_told_in_a_second(emtui: Cli, written: Written) -> None:

@@ -285,6 +285,15 @@ def test_an_em_that_goes_away_while_it_is_waited_for_is_8_and_the_pod_goes_on(
     assert json.loads(done.stdout)["status"] == {"state": {"waiting": {"reason": "ContainerCreating"}}}
 
 
+def test_who_loses_its_sign_in_while_it_waits_is_4_and_the_pod_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = answer(401, {"detail": "Token is expired"})
+    with scripted_em({"waiting": {"reason": "ContainerCreating"}}, refused) as em:
+        done = on(monkeypatch, em)(*RUN, "--wait", "--json")
+    assert done.code == Exit.NOT_SIGNED_IN
+    assert "The pod goes on." in done.stderr
+    assert done.json["run"]["stage"] == "complete"
+
+
 def test_a_run_over_a_real_server_is_waited_for(remote: Cli) -> None:
     done = remote.ok("pod", "run", "alpine", "--node", "GPU", "--max-duration", "5", "--wait", "--yes", "--json")
     assert done.json["status"]["state"]["terminated"]["reason"] == "Completed"

@@ -82,11 +82,13 @@ def test_sigterm_ends_it_with_143() -> None:
 def test_a_terminal_shows_how_far_it_is_and_keeps_the_result_only() -> None:
     waits = {"waiting": {"reason": "Container\x1b[31mCreating"}}
     with (
-        scripted_em(*[waits] * 3, *[RUNNING] * 3, DONE) as em,
+        scripted_em(waits, RUNNING, DONE, is_stepped=True) as em,
         Terminal(words(em, *RUN, "--yes"), env={"EMTUI_TOKEN": "token"}) as terminal,
     ):
         terminal.wait_for("waiting  Container\\x1b[31mCreating")
+        em.go_on()
         terminal.wait_for("of 00:05:00")
+        em.go_on()
         assert terminal.wait_exit() == 0
         lines = terminal.text().split("\n")
     assert lines[:2] == [
@@ -140,7 +142,7 @@ def test_a_terminal_is_told_that_there_is_no_pod(workspace: Path) -> None:
 
 
 def test_a_watch_tells_each_change_once_until_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
-    with scripted_em(*[RUNNING] * 1000, DONE) as em:
+    with scripted_em(RUNNING, DONE, is_stepped=True) as em:
         monkeypatch.setenv("EMTUI_TOKEN", "token")
         Cli(monkeypatch, "--em-url", em.url, "--api", "2025-11").ok(*RUN[:-1])
         with process(*words(em, "pod", "status", "--watch", "--json")) as started:

@@ -73,7 +73,7 @@ def test_a_rehearsal_is_one_page(emtui: Cli, written: Written) -> None:
     assert re.search(r"\| 1 \| 20\S+ \d\d:\d\d:\d\dZ \| 2\.5 s \| complete \| `uplink echo-test → /` \| 487 B \|", page)
     assert "| `echo-test` | build | `echo-test, echo-test/Dockerfile` |" in page
     assert r"| `echo-test` | `FPGA` | 30 min | `now` | cat a \| wc |" in page
-    assert f"| `downlink.txt` | `/here/results` | 167 B | `{SHA}` |" in page
+    assert f"| `downlink.txt` | `/here/results` | 167 B | `{SHA}`… |" in page
     assert "\n````text\n#1 [internal] load\n" in page
     assert "- **#6** unknown " in page
     assert page.endswith("`delete old`: no answer. Look, then decide.\n")
@@ -90,7 +90,8 @@ def test_the_same_is_a_document(emtui: Cli, written: Written) -> None:
     assert told["commands"][0]["duration_s"] == 2.5
     assert [one["image"] for one in told["images"]] == ["echo-test"]
     assert told["pods"][0]["spec"]["node"] == "FPGA"
-    assert (told["downlinks"][0]["paths"], told["downlinks"][0]["sha256"]) == (["downlink.txt"], SHA)
+    assert (told["downlinks"][0]["paths"], told["downlinks"][0]["sha256_begins"]) == (["downlink.txt"], SHA)
+    assert told["downlinks"][0]["is_verified"]
     assert told["failures"][0]["log_tail"] == list(BUILD_LOG)
     assert [one["id"] for one in told["open"]] == [6]
     assert told["duration_s"] == pytest.approx(422.5, abs=1)
@@ -101,6 +102,16 @@ def test_it_is_of_one_day_unless_more_is_asked_for(emtui: Cli, written: Written)
     written.add(Delete(("new",)), ago=timedelta(hours=23))
     assert [one["title"] for one in emtui.ok("report", "--json").json["commands"]] == ["delete new"]
     assert len(emtui.ok("report", "--json", "--since", "2d").json["commands"]) == 2
+
+
+def test_a_downlink_says_what_is_known_of_its_hashes(emtui: Cli, written: Written) -> None:
+    for note in ("2 files, 4 B, sha256 OK", "1 file, 3 B, of the listed size; no hash was promised"):
+        written.add(Downlink(("a", "b"), Path("/here")), note=note, sent_bytes=4)
+    page = emtui.ok("report").text
+    assert "| `a`, `b` | `/here` | 4 B | verified |" in page
+    assert "| `a`, `b` | `/here` | 4 B | not promised |" in page
+    told = emtui.ok("report", "--json").json["downlinks"]
+    assert [(one["is_verified"], one["sha256_begins"]) for one in told] == [(True, ""), (False, "")]
 
 
 def test_nothing_done_is_a_page_too(emtui: Cli, workspace: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from emtui.cli.words import parse
 from tests.cli.harness import Cli
 
 
@@ -56,3 +57,18 @@ def test_the_console_needs_a_terminal(bare: Cli) -> None:
     done = bare()
     assert done.code == 2
     assert "needs a terminal" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("grid", "show", "--", "-rf"),
+        ("grid", "--json", "show", "--", "-rf"),
+        ("--json", "grid", "show", "--", "-rf"),
+        ("grid", "show", "--json", "--", "-rf"),
+    ],
+)
+def test_what_stands_behind_two_dashes_is_no_option(words: tuple[str, ...]) -> None:
+    verb, options = parse(words)
+    assert verb is not None
+    assert (verb.words, options.model_id) == ("grid show", "-rf")

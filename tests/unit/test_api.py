@@ -37,6 +37,7 @@ from emtui import (
     Stage,
     Uplink,
     Verdict,
+    WorkspaceInUse,
     open_session,
 )
 from tests.missing import missing
@@ -276,6 +277,31 @@ async def test_several_sessions_at_once(tmp_path: Path, source: Path) -> None:
     assert await asyncio.gather(*(count(f"ws{number}") for number in range(4))) == [2, 2, 2, 2]
 
 
+async def test_a_workspace_that_is_in_use_is_waited_for_and_given_up(workspace: Path) -> None:
+    async with open_session(local=workspace, engine="simulated"):
+        with pytest.warns(UserWarning, match="in use by"), pytest.raises(WorkspaceInUse) as refused:
+            async with open_session(local=workspace, engine="simulated", timeout_s=0.2):
+                pytest.fail("it was opened")
+        assert refused.value.holder == "a Python script"
+
+
+async def test_a_workspace_that_is_let_go_of_is_had_after_a_warning(workspace: Path) -> None:
+    async def second() -> int:
+        async with open_session(local=workspace, engine="simulated") as session:
+            return (await session.list_files()).file_count
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        async with open_session(local=workspace, engine="simulated"):
+            waiting = asyncio.ensure_future(second())
+            async with asyncio.timeout(20):
+                while not told:
+                    await asyncio.sleep(0.01)
+            assert not waiting.done()
+        assert await asyncio.wait_for(waiting, 20) == 0
+    assert str(told[0].message).endswith("waiting for it")
+
+
 # ------------------------------------------------------------------------------------------ lifetime and cancelling
 
 
@@ -317,6 +343,20 @@ async def test_a_time_limit_cancels_the_command_and_stays_a_time_limit(tmp_path:
             assert isinstance(cancelled, asyncio.CancelledError)
             assert isinstance(cancelled.__cause__, Cancelled)
             assert [entry.stage for entry in await session.log()] == [Stage.CANCELLED]
+
+
+async def test_a_command_that_is_cancelled_before_it_is_written_down_comes_to_an_end(
+    workspace: Path, source: Path
+) -> None:
+    async with open_session(local=workspace, engine="simulated") as session:
+        doing = asyncio.ensure_future(session.do(Uplink((source,))))
+        await asyncio.sleep(0)
+        doing.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await doing
+        assert isinstance(cancelled.value.__cause__, Cancelled)
+        assert [entry.stage for entry in await session.log()] == [Stage.CANCELLED]
+        assert (await session.list_files()).nodes == ()
 
 
 # ---------------------------------------------------------------------------------------------------- a remote one

@@ -11,7 +11,15 @@ import pytest
 from emtui.config import read_config
 from emtui.config.loading import Loaded
 
-TEXT = 'colour = 1\n[local]\nbase_images = ["alpine"]\npod_memory = "1G"\n[keys]\nrefresh = "f5"\n[profile."a b"]\nlocal = "x"\n'
+TEXT = """colour = 1
+[local]
+base_images = ["alpine"]
+pod_memory = "1G"
+[keys]
+refresh = "f5"
+[profile."a b"]
+local = "x"
+"""
 
 
 @pytest.fixture
@@ -44,7 +52,7 @@ def test_the_second_time_it_comes_from_the_cache_and_says_the_same(file: Path, o
     paths = [("local", "base_images"), ("local", "pod_memory"), ("keys", "refresh"), ("profile", "a b", "local")]
     assert [second.line(path) for path in paths] == [first.line(path) for path in paths] == [3, 4, 6, 8]
     assert kept_in(own_home).stat().st_mode & 0o777 == 0o600
-    assert os.listdir(own_home / ".cache/emtui") == [kept_in(own_home).name]
+    assert list((own_home / ".cache/emtui").iterdir()) == [kept_in(own_home)]
 
 
 def test_a_file_that_changes_is_read_anew(file: Path) -> None:

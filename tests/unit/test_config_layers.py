@@ -1,5 +1,7 @@
 """What is in force: options over the environment over the profile over [local] over what is built in."""
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,11 @@ import pytest
 from emtui.config.environment import given, unknown_ones, variables
 from emtui.config.layers import Origin, Resolved, resolve
 from emtui.config.model import keys_of
+from emtui.doctor.checks import Check
 from emtui.errors import ConfigProblem
 from emtui.profile import PodPolicy, default_workspace
 from emtui.settings import ConsoleSettings
+from tests.unit.as_nobody import as_nobody
 
 FILE = """
 version = 1
@@ -213,6 +217,27 @@ def test_what_is_wrong_names_the_option_or_the_variable(
     assert caught.value.remedy
 
 
+def test_a_variable_that_counts_for_nothing_needs_no_file(own_home: Path) -> None:
+    assert what(opened({"EMTUI_PROFILE": "em"}, local=Path("dir"))) == ("", None, "dir")
+    with pytest.raises(ConfigProblem, match="there is no such file"):
+        opened({"EMTUI_PROFILE": "em"})
+
+
+def test_a_usual_file_that_may_not_be_looked_for_is_left_out_and_told(own_home: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        closed = Path(name) / "closed"
+        closed.mkdir(mode=0o000)
+        Path(name).chmod(0o755)
+
+        def told() -> list[Check]:
+            os.environ["XDG_CONFIG_HOME"] = str(closed)
+            (notice,) = opened(local=Path("dir")).profile.notices
+            return [Check("configuration", "file", "note", notice)]
+
+        (check,) = as_nobody(told)
+    assert "Permission denied: it may not be looked for, and is left out" in check.found
+
+
 def test_a_wrong_value_stops_every_start(file: Path) -> None:
     file.write_text("[profile.other]\nread_only = 7\n")
     with pytest.raises(ConfigProblem, match=r":2: profile\.other\.read_only: true or false"):
@@ -230,9 +255,14 @@ def test_the_warnings_are_in_the_notices_of_what_is_opened(file: Path) -> None:
 
 def test_the_variables_are_those_of_the_model() -> None:
     named = variables()
-    assert {"EMTUI_LOCAL", "EMTUI_EM_URL", "EMTUI_THEME", "EMTUI_TIMEOUT", "EMTUI_PROFILE", "EMTUI_POD_READ_ONLY"} <= set(
-        named
-    )
+    assert {
+        "EMTUI_LOCAL",
+        "EMTUI_EM_URL",
+        "EMTUI_THEME",
+        "EMTUI_TIMEOUT",
+        "EMTUI_PROFILE",
+        "EMTUI_POD_READ_ONLY",
+    } <= set(named)
     assert {f"EMTUI_{key.upper()}" for key in keys_of("profile") if key != "timeout_s"} <= set(named)
     assert "EMTUI_VERSION" not in named
 
@@ -247,6 +277,12 @@ def test_a_variable_that_is_true_or_false(text: str, value: bool) -> None:
 
 
 def test_a_variable_that_is_not_known_is_told_but_neither_secrets_nor_those_of_tests() -> None:
-    environment = {"EMTUI_USER": "x", "EMTUI_TOKEN": "x", "EMTUI_PASSWORD": "x", "EMTUI_TEST_X": "x", "EMTUI_CONFIG": "x"}
+    environment = {
+        "EMTUI_USER": "x",
+        "EMTUI_TOKEN": "x",
+        "EMTUI_PASSWORD": "x",
+        "EMTUI_TEST_X": "x",
+        "EMTUI_CONFIG": "x",
+    }
     (told,) = unknown_ones(environment)
     assert told == "EMTUI_USER: there is no such variable, and it is not obeyed. Did you mean EMTUI_USERNAME?"

@@ -90,7 +90,9 @@ def test_it_stops_where_it_cannot_go_on(text: str, stop: tuple[Path, int]) -> No
 
 _NAMES = st.one_of(
     st.text("ab-_1", min_size=1, max_size=3),
-    st.text("ab .#\"'\\[]={}é\t", max_size=4).map(lambda name: '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'),
+    st.text("ab .#\"'\\[]={}é\t", max_size=4).map(
+        lambda name: '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    ),
     st.text('ab .#"\\[]={}é', max_size=4).map(lambda name: f"'{name}'"),
 )
 _SPACES = st.sampled_from(["", " ", "\t "])

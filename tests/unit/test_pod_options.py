@@ -15,6 +15,7 @@ from emtui.local.engines import choose
 from emtui.local.engines.base import Engine
 from emtui.opening import open_ends
 from emtui.profile import PodPolicy, Profile
+from emtui.server.settings import Settings
 from tests.serving import served_here
 
 ALL = ("--pod-network", "--pod-read-only", "--pod-memory", "1.5G", "--pod-cpus", "0.5", "--pod-processes", "64")
@@ -126,7 +127,7 @@ def test_a_wrong_key_is_named_with_its_file_and_line(tmp_path: Path, line: str, 
     file = tmp_path / "config.toml"
     file.write_text(f'[profile.bench]\nlocal = "ws"\n{line}\n')
     with pytest.raises(ConfigProblem) as caught:
-        resolve({"profile": "bench", "config": file}).profile
+        resolve({"profile": "bench", "config": file})
     assert caught.value.message.startswith(f"{file}:3: profile.bench.{line.partition(' ')[0]}: ")
     assert what in caught.value.message
     assert caught.value.remedy
@@ -152,3 +153,35 @@ async def test_what_was_asked_for_reaches_the_engine(tmp_path: Path, monkeypatch
         await ends.backends.em.info()
     with served_here(tmp_path / "other", pods=POLICY):  # which looks for its engine at the start
         assert asked == [POLICY, POLICY]
+
+
+def test_serve_takes_the_defaults_of_local_mode_and_a_local_profile(own_home: Path) -> None:
+    file = own_home / ".config/emtui/config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        'version = 1\ndefault_profile = "em"\n[local]\ndirectory = "/somewhere/usual"\nengine = "simulated"\n'
+        'base_images = ["alpine"]\npod_cpus = 2\n[profile.em]\nem_url = "https://em.example.org"\n'
+        '[profile.bench]\nlocal = "/somewhere/bench"\nengine = "sandbox"\n'
+    )
+
+    def settings(*words: str) -> Settings:
+        return serve._settings(serve._parser().parse_args(words))
+
+    usual = settings()
+    assert (str(usual.directory), usual.engine, usual.base_images) == ("/somewhere/usual", "simulated", ("alpine",))
+    assert usual.pods == PodPolicy(cpus=2.0)
+    over = settings("--local", "there", "--engine", "docker", "--base-images", "debian", "--pod-cpus", "1")
+    assert (str(over.directory), over.engine, over.base_images) == ("there", "docker", ("debian",))
+    assert over.pods == PodPolicy(cpus=1.0)
+    bench = settings("-p", "bench")
+    assert (str(bench.directory), bench.engine, bench.base_images) == ("/somewhere/bench", "sandbox", ("alpine",))
+
+
+def test_serve_says_why_a_remote_profile_cannot_be_served(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = own_home / "config.toml"
+    file.write_text('[profile.em]\nem_url = "https://em.example.org"\nlocal = "x"\n')
+    assert serve.main(["--config", str(file), "-p", "em"]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "emtui serve: profile em: its EM is not local, and only local mode can be served. Give --local"
+    )

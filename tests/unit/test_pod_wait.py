@@ -75,6 +75,20 @@ async def test_an_em_that_stays_away_ends_it_and_the_pod_goes_on() -> None:
     assert raised.value.remedy.startswith("The pod goes on: emtui pod status")
 
 
+async def test_a_question_that_was_patient_itself_counts_from_its_beginning() -> None:
+    asked = 0
+
+    async def look() -> PodStatus:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.3)
+        raise lost()
+
+    with pytest.raises(Unreachable):
+        await wait_for_pod(look, spec=SPEC, give_up_s=0.3)
+    assert asked == 1
+
+
 async def test_who_is_not_signed_in_learns_it_at_once() -> None:
     with pytest.raises(NotSignedIn):
         await wait_for_pod(script(NotSignedIn("no token")), spec=SPEC, give_up_s=60)

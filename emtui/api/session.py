@@ -1,28 +1,15 @@
-"""The Python API: the commands and the models of the console and the command line, for notebooks and pipelines.
-
-    async with open_session("em") as session:
-        await session.do(Uplink((Path("echo-test"),)))
-
-Everything here belongs to the event loop in which the session was opened. docs/python.md shows how it is used.
-"""
+"""An open session as scripts use it: commands, questions, the journal and the sign-in."""
 
 import asyncio
-import contextlib
-import os
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from emtui.commands import Command, Endpoint, RunPod
 from emtui.errors import ConfigProblem
-from emtui.profile import Profile
 from emtui.session import Session as Opened
 from emtui.session import failure_of
-from emtui.session import open_session as open_profile
 from emtui.text import safe_str
-from emtui.threads import in_thread
 from emtui.views import CommandState, Stage
 
 if TYPE_CHECKING:
@@ -32,9 +19,6 @@ if TYPE_CHECKING:
     from emtui.pod_trace import PodEnd
 
 T = TypeVar("T")
-
-DEFAULT_TIMEOUT_S = 60.0
-"""How long a busy or absent other side is waited for, where nobody says anything: a pipeline must come to an end."""
 
 OnState = Callable[[CommandState], None]
 OnLog = Callable[[str], None]
@@ -95,22 +79,31 @@ class Session:
         """
         opened = self._usable()
         link = opened.link(command)
-        number = await opened.submit(command)
-        key = (link.endpoint, number)
-        if on_state is not None:
-            self._states[key] = on_state
-            self._tell_state(link.states[number])
-        if on_log is not None:
-            self._logs[key] = on_log
+        keys: list[tuple[Endpoint, int]] = []
+
+        async def begin() -> int:
+            number = await opened.submit(command)
+            keys.append((link.endpoint, number))
+            if on_log is not None:
+                self._logs[keys[0]] = on_log
+            if on_state is not None:
+                self._states[keys[0]] = on_state
+                self._tell_state(link.states[number])
+            return number
+
+        # Once it is in the journal it has to come to an end, so the way there is not broken off.
+        beginning = asyncio.ensure_future(begin())
         try:
-            state = await link.finished(number)
+            state = await link.finished(await asyncio.shield(beginning))
         except asyncio.CancelledError as cancelled:
+            number = await beginning
             link.cancel(number)
             state = await link.finished(number)
             raise cancelled from (failure_of(state) if state.stage is not Stage.COMPLETE else None)
         finally:
-            self._states.pop(key, None)
-            self._logs.pop(key, None)
+            for key in keys:
+                self._states.pop(key, None)
+                self._logs.pop(key, None)
         if state.stage is not Stage.COMPLETE:
             raise failure_of(state)
         return state
@@ -259,7 +252,8 @@ class Session:
     async def _ask(self, endpoint: Endpoint, call: Callable[[], Awaitable[T]]) -> T:
         return await self._usable().ask(endpoint, call)
 
-    def _close(self) -> None:
+    def end(self) -> None:
+        """Refuse everything from now on; `open_session` calls it when it closes the profile."""
         self._is_closed = True
 
     def _tell_state(self, state: CommandState) -> None:
@@ -276,93 +270,3 @@ class Session:
             listener(value)
         except Exception as error:  # noqa: BLE001 - whatever the caller's function raises
             self._loop.call_exception_handler({"message": "a listener of emtui failed", "exception": error})
-
-
-@contextlib.asynccontextmanager
-async def open_session(
-    profile: str | Profile | None = None,
-    *,
-    local: str | os.PathLike[str] | None = None,
-    demo: bool = False,
-    em_url: str | None = None,
-    grid_url: str | None = None,
-    username: str | None = None,
-    api: Literal["auto", "2025-11", "2026-03"] | None = None,
-    ca_file: str | os.PathLike[str] | None = None,
-    insecure: bool = False,
-    read_only: bool = False,
-    engine: Literal["docker", "sandbox", "simulated"] | None = None,
-    base_images: Sequence[str] = (),
-    pod_network: bool = False,
-    pod_read_only: bool = False,
-    pod_memory: str | int | None = None,
-    pod_cpus: float | None = None,
-    pod_processes: int | None = None,
-    config: str | os.PathLike[str] | None = None,
-    timeout_s: float | None = None,
-) -> AsyncIterator[Session]:
-    """Open an EM and a Grid Node, and close them again. Pods go on.
-
-    `profile` is the name of a configured profile, or a `Profile`, which is taken as it is. The other arguments are the
-    command line's options and go over the environment and the configuration as they do; those that are not given (None,
-    False, empty) leave what these say. Without any argument it is the local workspace in the user's data directory.
-
-    `timeout_s` is how long a busy or absent other side is waited for, 0 for without an end; where nobody says anything,
-    60 seconds.
-
-    What is odd about the configuration is a Python warning, and in `Session.notices`.
-
-    Raises:
-        ConfigProblem: an argument, a variable of the environment or the configuration is wrong.
-        WorkspaceInUse: another emtui has the workspace open.
-        WorkspaceProblem: the directory cannot be used.
-        Untrusted: plain http to another machine.
-    """
-    options: dict[str, object] = {
-        "local": _path(local),
-        "demo": demo,
-        "em_url": em_url,
-        "grid_url": grid_url,
-        "username": username,
-        "api": api,
-        "ca_file": _path(ca_file),
-        "insecure": insecure,
-        "read_only": read_only,
-        "engine": engine,
-        "base_images": tuple(base_images) or None,
-        "pod_network": pod_network,
-        "pod_read_only": pod_read_only,
-        "pod_memory": pod_memory,
-        "pod_cpus": pod_cpus,
-        "pod_processes": pod_processes,
-        "config": _path(config),
-    }
-    if isinstance(profile, Profile):
-        too_many = [name for name, value in options.items() if value not in (None, False)]
-        if too_many:
-            raise TypeError(f"a Profile is taken as it is: {', '.join(too_many)} cannot be given too")
-        what = profile
-    else:
-        what, configured_s = await in_thread(_resolved, options | {"profile": profile, "timeout": timeout_s})
-        timeout_s = configured_s if timeout_s is None else timeout_s
-    give_up_s = DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s or None
-    for notice in what.notices:
-        warnings.warn(safe_str(notice), stacklevel=3)
-    async with open_profile(what, give_up_s=give_up_s) as opened:
-        session = Session(opened)
-        try:
-            yield session
-        finally:
-            session._close()
-
-
-def _path(given: str | os.PathLike[str] | None) -> Path | None:
-    """A path as Python has it. An empty one is refused where options are read."""
-    return None if given is None else Path(given)
-
-
-def _resolved(options: dict[str, object]) -> tuple[Profile, float | None]:
-    from emtui.config.layers import resolve
-
-    resolved = resolve(options)
-    return resolved.profile, resolved.timeout_s
