@@ -75,7 +75,7 @@ class _Reader:
             self._text.append(self.line[self.at : self.at + 1])
         else:
             self._text.append(character)
-        self.at += 1
+        self.at = min(self.at + 1, len(self.line))  # nothing may follow a backslash
 
     def _escapes(self) -> bool:
         following = self.line[self.at + 1 : self.at + 2]

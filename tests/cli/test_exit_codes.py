@@ -182,7 +182,14 @@ def test_interrupted_is_a_signal(number: signal.Signals, code: int, here: Path) 
     with wired(replies) as server:
         words = [sys.executable, "-m", "emtui", "--em-url", server.url, "files", "uplink", "a"]
         with subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ,
+            # Whoever runs the tests may have it ignored, as nohup does, and what is ignored stays so.
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - the tests run in one thread
         ) as process:
             until(lambda: "POST" in asked, "the uplink is under way")
             process.send_signal(number)

@@ -60,3 +60,8 @@ def test_any_line_is_taken_apart(line: str) -> None:
     found = command_before(line, len(line))
     assert found
     assert found[-1].end == len(line)
+
+
+def test_a_backslash_at_the_end_of_the_line_ends_its_word_there() -> None:
+    (word,) = command_before("\\", 1)
+    assert (word.text, word.start, word.end) == ("", 0, 1)
