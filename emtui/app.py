@@ -368,7 +368,7 @@ class EmtuiApp(DressedApp[None]):
         elif event.name == "filter":
             await self.main.panes[self.main.current].action_filter()
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002 - of Textual's signature
         """The palette: the registry, the console's own actions, the themes."""
         from emtui.screens.palette import Doing, palette_commands
 

@@ -102,25 +102,34 @@ class Session:
             raise Forbidden(f"read-only: {command.describe()} is not done", remedy="Start without --read-only.")
         return await self.link(command).submit(command)
 
-    async def do(self, command: Command) -> CommandState:
-        """Carry a command out and wait for its end. Whoever cancels this, cancels the command.
+    async def do(self, command: Command, begun: Callable[[int], None] = lambda _number: None) -> CommandState:
+        """Carry a command out and wait for its end. `begun` gets its number as soon as it stands in the journal.
+
+        A cancelled call cancels the command and waits until that is undone; then `CancelledError` goes on, and its
+        `__cause__` says how the command ended, unless it was complete.
 
         Returns: how it ended: complete, with its note.
 
         Raises:
             EmtuiError: it failed, as `submit` and the backend have it.
             OutcomeNotKnown: it may have been done.
-            Cancelled: it was broken off, and nothing of it is left.
         """
-        number = await self.submit(command)
         link = self.link(command)
+
+        async def begin() -> int:
+            number = await self.submit(command)
+            begun(number)
+            return number
+
+        # Once it is in the journal it has to come to an end, so the way there is not broken off.
+        beginning = asyncio.ensure_future(begin())
         try:
-            state = await link.finished(number)
-        except asyncio.CancelledError:
+            state = await link.finished(await asyncio.shield(beginning))
+        except asyncio.CancelledError as cancelled:
+            number = await beginning
             link.cancel(number)
             state = await link.finished(number)
-            if state.stage is Stage.CANCELLED:
-                raise Cancelled(state.note or "cancelled") from None
+            raise cancelled from (failure_of(state) if state.stage is not Stage.COMPLETE else None)
         if state.stage is Stage.COMPLETE:
             return state
         raise failure_of(state)

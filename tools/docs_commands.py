@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import sys
 from argparse import SUPPRESS, Action, ArgumentParser
 from collections.abc import Iterator
 from typing import Any
@@ -74,14 +73,9 @@ def commands() -> str:
 
 def _commands() -> Iterator[str]:
     for noun in NOUNS.values():
-        try:
-            verbs = noun.verbs()
-        except AttributeError:
-            sys.stderr.write(f"emtui {noun.name} is left out: its module has no VERBS\n")
-            continue
         yield f"## emtui {noun.name}"
         yield f"{prose(noun.summary[0].upper() + noun.summary[1:])}."
-        for verb in verbs:
+        for verb in noun.verbs():
             yield from _verb(verb)
 
 
@@ -124,7 +118,9 @@ def _usage(verb: Verb, actions: list[Action]) -> str:
     ]
     if verb.has_json:
         words.append("[--json]")
-    return " ".join((*words, "[options of all commands]"))
+    if verb.has_common:
+        words.append("[options of all commands]")
+    return " ".join(words)
 
 
 def _used(action: Action) -> str:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from emtui.commands import Command, Endpoint, RunPod
 from emtui.errors import ConfigProblem
 from emtui.session import Session as Opened
-from emtui.session import failure_of
 from emtui.text import safe_str
-from emtui.views import CommandState, Stage
+from emtui.views import CommandState
 
 if TYPE_CHECKING:
     from emtui.journal import Entry
@@ -81,32 +80,20 @@ class Session:
         link = opened.link(command)
         keys: list[tuple[Endpoint, int]] = []
 
-        async def begin() -> int:
-            number = await opened.submit(command)
+        def begun(number: int) -> None:
             keys.append((link.endpoint, number))
             if on_log is not None:
                 self._logs[keys[0]] = on_log
             if on_state is not None:
                 self._states[keys[0]] = on_state
                 self._tell_state(link.states[number])
-            return number
 
-        # Once it is in the journal it has to come to an end, so the way there is not broken off.
-        beginning = asyncio.ensure_future(begin())
         try:
-            state = await link.finished(await asyncio.shield(beginning))
-        except asyncio.CancelledError as cancelled:
-            number = await beginning
-            link.cancel(number)
-            state = await link.finished(number)
-            raise cancelled from (failure_of(state) if state.stage is not Stage.COMPLETE else None)
+            return await opened.do(command, begun)
         finally:
             for key in keys:
                 self._states.pop(key, None)
                 self._logs.pop(key, None)
-        if state.stage is not Stage.COMPLETE:
-            raise failure_of(state)
-        return state
 
     # ---------------------------------------------------------------------------------------------- the EM asked
 

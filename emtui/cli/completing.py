@@ -35,7 +35,7 @@ def complete() -> NoReturn:
     # The system's keyring may ask for its password on a screen, and a wrong password must not be tried at every key.
     os.environ["EMTUI_NO_KEYRING"] = "1"
     os.environ.pop("EMTUI_PASSWORD", None)
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception):  # whoever types sees no error of it; the verb itself tells it
         answer(os._exit)
     os._exit(0)
 
@@ -63,7 +63,7 @@ def answer(exit_method: Callable[[int], Any]) -> None:
 def _from_program(words: list[Word], skipped: int) -> list[Word]:
     """The words from the program's name on: an alias may have another one, and others may stand before it."""
     words = words[skipped:]
-    named = (at for at, word in enumerate(words[:-1]) if os.path.basename(word.text) == _PROGRAM)  # noqa: PTH119
+    named = (at for at, word in enumerate(words[:-1]) if os.path.basename(word.text) == _PROGRAM)  # noqa: PTH119 - any text, not a path of ours
     other = (at for at, word in enumerate(words[:-1]) if not word.is_assignment)
     return words[next(named, next(other, len(words))) :]
 
@@ -89,7 +89,7 @@ def parser_for(words: Sequence[str]) -> tuple[ArgumentParser, list[str]]:
     if alone is not None and not (rest and rest[0] in verbs):
         parser = parser_of(alone)
         if verbs and not rest:
-            parser.add_argument("verb", nargs="?").completer = _Fixed(verbs)  # type: ignore[attr-defined]
+            parser.add_argument("verb", nargs="?").completer = _Fixed(verbs)  # type: ignore[attr-defined] # as argcomplete has it
         return parser, front + rest
     return _of_noun(noun, front, rest, verbs)
 
@@ -122,7 +122,7 @@ def _naming(dest: str, names: Mapping[str, str]) -> ArgumentParser:
         parser.add_argument("--version", action="store_true", help="show the version")
     parser.add_argument("--json", action="store_true", help="write JSON")
     add_profile_options(parser)
-    parser.add_argument(dest).completer = _Fixed(names)  # type: ignore[attr-defined]
+    parser.add_argument(dest).completer = _Fixed(names)  # type: ignore[attr-defined] # as argcomplete has it
     return parser
 
 

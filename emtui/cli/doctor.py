@@ -1,19 +1,19 @@
 """`emtui doctor`: what works here, what does not, and what to do about it."""
 
 import argparse
-import codecs
 import contextlib
-import locale
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import FrameType
 from typing import TextIO
 
 from emtui.cli.exit_codes import Exit
-from emtui.cli.profile_options import add_profile_options, profile_from
+from emtui.cli.output import can_write, write_what_can_be_shown
+from emtui.cli.profile_options import profile_from
+from emtui.cli.verb import Verb
 from emtui.doctor.bounds import Failed, NoEnd, within
 from emtui.doctor.case import Case
 from emtui.doctor.checks import Check
@@ -34,11 +34,9 @@ class _Ended(BaseException):
         self.number = number
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run `emtui doctor` with its options. Returns its exit code."""
-    options = _parser().parse_args(arguments)
+def _run(options: argparse.Namespace) -> int:
     for stream in (sys.stdout, sys.stderr):
-        _write_what_can_be_shown(stream)
+        write_what_can_be_shown(stream)
     try:
         with _signals_raise():
             code, is_held_up = _examined(options)
@@ -87,19 +85,6 @@ def _signals_raise() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="emtui doctor",
-        description="Tell what works here, what does not, and what to do about it: engines, workspace, versions, "
-        "terminal, clock, limits; and the remote ends of a profile, to which nothing secret is sent. It takes the "
-        "options of emtui and changes nothing. Exit code 3 where what they name cannot be used.",
-        allow_abbrev=False,
-    )
-    add_profile_options(parser)
-    parser.add_argument("--json", action="store_true", help="write one JSON document")
-    return parser
-
-
 def _case(options: argparse.Namespace) -> Case:
     """What the options name. Options that are wrong are a finding, not the end."""
     from emtui.config import config_path
@@ -135,7 +120,7 @@ def _told_as_lines(case: Case) -> list[Check]:
     is_terminal = sys.stdout.isatty()
     human = Human(
         columns=shutil.get_terminal_size((_COLUMNS, 24)).columns if is_terminal else _COLUMNS,
-        has_shapes=is_terminal and _can_write(sys.stdout, "●■▼→"),
+        has_shapes=is_terminal and can_write(sys.stdout, "●■▼→"),
         has_colour=is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb",
     )
     checks: list[Check] = []
@@ -151,41 +136,12 @@ def _told_as_lines(case: Case) -> list[Check]:
     return checks
 
 
-def _write_what_can_be_shown(stream: TextIO) -> None:
-    """A letter that the locale has not is no reason to end: it is escaped.
-
-    Python writes UTF-8 where the locale is C or POSIX, whatever the terminal shows.
-    """
-    if not hasattr(stream, "reconfigure"):
-        return
-    shown = locale.getencoding()
-    if stream.isatty() and _is_utf8(stream.encoding) and not _is_utf8(shown):
-        stream.reconfigure(encoding=shown, errors="backslashreplace")
-    else:
-        stream.reconfigure(errors="backslashreplace")
-
-
-def _is_utf8(encoding: str) -> bool:
-    try:
-        return codecs.lookup(encoding).name == "utf-8"
-    except LookupError:
-        return False
-
-
-def _can_write(stream: TextIO, letters: str) -> bool:
-    try:
-        letters.encode(stream.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
 class _Progress:
     """What is being looked at, on a terminal's last line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._dots = "…" if _can_write(stream, "…") else "..."
+        self._dots = "…" if can_write(stream, "…") else "..."
         self._is_shown = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     def __enter__(self) -> "_Progress":
@@ -206,3 +162,15 @@ class _Progress:
         if self._is_shown:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
+
+
+VERBS = (
+    Verb(
+        "doctor",
+        "",
+        "Tell what works here, what does not, and what to do about it",
+        _run,
+        description="Engines, workspace, versions, terminal, clock, limits; and a profile's remote ends, to which\n"
+        "nothing secret is sent. It changes nothing. Exit code 3 where what the options name cannot be used.",
+    ),
+)

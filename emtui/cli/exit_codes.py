@@ -46,7 +46,8 @@ class Exit(IntEnum):
     UNREACHABLE = 8
     """No answer until `--timeout` was over, or none that can be trusted."""
     UNKNOWN = 9
-    """It may have been done: no answer came, and looking did not settle it. Look before you do it again."""
+    """It may have been done: no answer came, and looking did not settle it; or another pod has taken the place of the
+    one that was waited for. Look before you do it again."""
     VERIFICATION = 10
     """What came is not what was promised: size, hash, or the shape of an answer. Nothing was kept of it here."""
     POD_FAILED = 20
@@ -56,7 +57,7 @@ class Exit(IntEnum):
     POD_OUT_OF_MEMORY = 22
     """The pod was ended because it took more memory than it may."""
     POD_NOT_STARTED = 23
-    """The pod cannot start: no such image, no such node."""
+    """The pod does not start: no such image, no such node, a crash again and again."""
     INTERRUPTED = 130
     """Ctrl+C, or a question answered with no. Another signal gives 128 and its number: 143 is SIGTERM, 129 SIGHUP."""
 

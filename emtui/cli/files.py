@@ -38,7 +38,11 @@ def _list_option(text: str) -> str:
 
 
 async def _list(call: Call) -> None:
+    from emtui.completing.cache import remember_listing
+    from emtui.threads import in_thread
+
     listing = await call.ask("em", call.session.backends.em.list_files)
+    await in_thread(remember_listing, call.session.profile, listing)
     nodes, prefix = _below(listing, call.options.path)
     if call.out.is_json:
         from emtui.wire.listing import listing_json

@@ -1,7 +1,7 @@
 """`emtui grid`: the Grid Node's models, tags and encrypted models, from a script."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +18,7 @@ from emtui.errors import NotFound
 if TYPE_CHECKING:
     from emtui.backend import GridNode
     from emtui.commands import GetModel
+    from emtui.completing.cache import Kind
 
 T = TypeVar("T")
 
@@ -60,7 +61,9 @@ def _size(out: Output, size_bytes: int | None) -> object:
 async def _models(call: Call) -> None:
     grid = call.session.backends.grid
     if call.out.is_json:
-        call.out.document({"success": True, "models": list(await call.ask("grid", grid.models))})
+        found = list(await call.ask("grid", grid.models))
+        await _remember(call, "models", found)
+        call.out.document({"success": True, "models": found})
         return
 
     async def ask() -> list[tuple[str, bool | None, int | None]]:
@@ -68,11 +71,20 @@ async def _models(call: Call) -> None:
         return [(model_id, await _is_allowed(grid, model_id), sizes.get(model_id)) for model_id in ids]
 
     rows = await call.ask("grid", ask)
+    await _remember(call, "models", [model_id for model_id, _, _ in rows])
     call.out.table(
         ("ID", "COPY", "SIZE"),
         ((model_id, _ALLOWED[is_allowed], _size(call.out, size)) for model_id, is_allowed, size in rows),
         right=(2,),
     )
+
+
+async def _remember(call: Call, kind: "Kind", names: Iterable[str]) -> None:
+    """For the completion of a shell."""
+    from emtui.completing.cache import remember
+    from emtui.threads import in_thread
+
+    await in_thread(remember, call.session.profile, kind, names)
 
 
 async def _is_allowed(grid: "GridNode", model_id: str) -> bool | None:
@@ -180,6 +192,7 @@ async def _serve(call: Call) -> None:
 
 async def _tags(call: Call) -> None:
     tags = await call.ask("grid", call.session.backends.grid.dataset_tags)
+    await _remember(call, "tags", tags)
     if call.out.is_json:
         call.out.document(list(tags))
     else:

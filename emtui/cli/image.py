@@ -58,8 +58,11 @@ async def _load(call: Call) -> None:
 
 async def _list(call: Call) -> None:
     from emtui import text
+    from emtui.completing.asking import remember_images
+    from emtui.threads import in_thread
 
     images = await call.ask("em", call.session.backends.em.list_images)
+    await in_thread(remember_images, call.session.profile, images)
     if call.out.is_json:
         call.out.document([image.model_dump(mode="json") for image in images])
         return

@@ -16,19 +16,12 @@ class Noun:
     Attributes:
         name: `files`.
         summary: one line for `emtui --help`.
-        module: its module in `emtui.cli`; it has `VERBS`, or a `main` of its own.
-        has_main: its `main` takes its words, since its options are others than the verbs'.
+        module: its module in `emtui.cli`; it has `VERBS`.
     """
 
     name: str
     summary: str
     module: str
-    has_main: bool = False
-
-    def main(self, words: "Sequence[str]") -> int:
-        """Run a noun that has a `main` of its own. Returns the exit code."""
-        code: int = importlib.import_module(f"emtui.cli.{self.module}").main(words)
-        return code
 
     def verbs(self) -> "Sequence[Verb]":
         """Its verbs; imports its module."""
@@ -45,8 +38,8 @@ NOUNS: dict[str, Noun] = {
         Noun("grid", "the Grid Node: models, datasets, encrypted models", "grid"),
         Noun("log", "what was asked, when, and how it ended", "log"),
         Noun("report", "a rehearsal's report out of the journal", "report"),
-        Noun("serve", "local mode as an EM and a Grid Node for others", "serve", has_main=True),
-        Noun("doctor", "what works here, what does not, and what to do about it", "doctor", has_main=True),
+        Noun("serve", "local mode as an EM and a Grid Node for others", "serve"),
+        Noun("doctor", "what works here, what does not, and what to do about it", "doctor"),
         Noun("config", "the configuration: path, show, check, schema", "config"),
         Noun("keys", "the console's keys", "keys"),
         Noun("themes", "the console's themes", "themes"),

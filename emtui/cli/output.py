@@ -5,7 +5,9 @@ header, for `cut` and `awk`. Foreign text is made harmless in both. JSON is ASCI
 and names that are not UTF-8 survive as `\\udcXX` escapes.
 """
 
+import codecs
 import json
+import locale
 import os
 import shutil
 import sys
@@ -31,6 +33,8 @@ class Output:
         self.is_json = is_json
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
+        for stream in (self.stdout, self.stderr):
+            write_what_can_be_shown(stream)
         self.is_terminal = self.stdout.isatty()
         self.talks = self.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._is_shown = False
@@ -110,3 +114,33 @@ def _aligned(row: Sequence[str], widths: Sequence[int], right: Sequence[int]) ->
         cell.rjust(width) if column in right else cell.ljust(width)
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))
     ).rstrip()
+
+
+def write_what_can_be_shown(stream: TextIO) -> None:
+    """A letter that the locale has not is no reason to end: it is escaped.
+
+    Python writes UTF-8 where the locale is C or POSIX, whatever the terminal shows.
+    """
+    if not hasattr(stream, "reconfigure"):
+        return
+    shown = locale.getencoding()
+    if stream.isatty() and _is_utf8(stream.encoding) and not _is_utf8(shown):
+        stream.reconfigure(encoding=shown, errors="backslashreplace")
+    else:
+        stream.reconfigure(errors="backslashreplace")
+
+
+def _is_utf8(encoding: str) -> bool:
+    try:
+        return codecs.lookup(encoding).name == "utf-8"
+    except LookupError:
+        return False
+
+
+def can_write(stream: TextIO, letters: str) -> bool:
+    """Whether a stream has all of these letters."""
+    try:
+        letters.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -157,7 +157,6 @@ async def _run_and_wait(call: Call, command: "RunPod", before: "PodStatus | None
 
     try:
         state = await call.do(command, asked.append)
-        _break_off_if_asked()
         if out.talks:
             out.say(f"{state.title}: {state.note}")
         has_one_clock = session.backends.have_one_clock
@@ -184,13 +183,6 @@ async def _run_and_wait(call: Call, command: "RunPod", before: "PodStatus | None
         raise
     _tell_end(out, state, end)
     return _CODES[end.verdict]
-
-
-def _break_off_if_asked() -> None:
-    """A run that was accepted while somebody pressed Ctrl+C is done all the same, but is not waited for."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _tell_end(out: Output, asked: "CommandState", end: "PodEnd") -> None:

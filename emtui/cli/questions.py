@@ -34,6 +34,25 @@ async def agree(out: Output, question: str, *, yes: bool, names: tuple[str, ...]
         raise Cancelled("not agreed to, nothing was done", remedy="")
 
 
+async def secret(out: Output, prompt: str) -> str:
+    """What is typed without being shown; empty where nothing was. Stdin is a terminal; `prompt` may be foreign."""
+    import termios
+
+    out.clear()
+    out.stderr.write(safe_str(prompt))
+    out.stderr.flush()
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(terminal, termios.TCSAFLUSH, silent)
+    try:
+        typed = await _line(out)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+    out.stderr.write("\n")
+    return typed.rstrip("\n")
+
+
 async def _line(out: Output) -> str:
     """A line of the terminal. A thread that reads could not be stopped, and Ctrl+C would have to wait for it."""
     loop, ready = asyncio.get_running_loop(), asyncio.Event()

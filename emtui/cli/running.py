@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 from emtui.cli.exit_codes import Exit, exit_of
 from emtui.cli.output import Output
 from emtui.cli.profile_options import resolved_from
-from emtui.errors import Cancelled, EmtuiError, NotSignedIn, WorkspaceInUse, fault
+from emtui.cli.questions import secret
+from emtui.errors import Cancelled, EmtuiError, NotSignedIn, OutcomeNotKnown, WorkspaceInUse, fault
 
 if TYPE_CHECKING:
     from emtui.commands import Command, Endpoint
@@ -49,7 +50,7 @@ class Call:
     async def do(
         self, command: "Command", on_state: Callable[["CommandState"], None] = lambda _state: None
     ) -> "CommandState":
-        """Carry a command out, with its progress on a terminal. Raises EmtuiError, `Cancelled` too."""
+        """Carry a command out, with its progress on a terminal. Raises as `Session.do` does."""
         link = self.session.link(command)
 
         def show(state: "CommandState") -> None:
@@ -92,15 +93,9 @@ class Call:
         username = self.session.ends.user
         if at is None or not username:
             raise why
-        from getpass import getpass
-
-        from emtui.text import safe_str
-
-        prompt = f"Password of {safe_str(username)} at {safe_str(at.url)}: "
-        try:
-            password = await asyncio.to_thread(getpass, prompt, self.out.stderr)
-        except EOFError:
-            raise why from None
+        password = await secret(self.out, f"Password of {username} at {at.url}: ")
+        if not password:
+            raise _with_remedy(why)
         try:
             await self.session.sign_in(at, username, password)
         except NotSignedIn as error:
@@ -187,8 +182,10 @@ async def _on_session(
     except (asyncio.CancelledError, Cancelled) as error:
         if not caught:
             raise
-        what = f": {error.message}" if isinstance(error, Cancelled) else ""
-        out.say(f"emtui: interrupted{what}")
+        how = error if isinstance(error, Cancelled) else error.__cause__
+        if isinstance(how, OutcomeNotKnown):
+            raise how from None
+        out.say(f"emtui: interrupted: {how}" if isinstance(how, EmtuiError) else "emtui: interrupted")
         return 128 + caught[0]
     finally:
         for number in _SIGNALS:

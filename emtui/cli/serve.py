@@ -5,13 +5,13 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from emtui.cli.exit_codes import Exit
 from emtui.cli.pod_options import POD_OPTIONS, add_pod_options
 from emtui.cli.profile_options import path_option as _path
+from emtui.cli.verb import Verb
 from emtui.errors import ConfigProblem, EmtuiError
 from emtui.text import safe_str
 
@@ -28,9 +28,7 @@ _MAX_PORT = 65_535
 _MAX_ACCESS_MIN = 24 * 60
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run `emtui serve` with its options. Returns its exit code."""
-    options = _parser().parse_args(arguments)
+def _run(options: argparse.Namespace) -> int:
     if not all(find_spec(name) is not None for name in _PACKAGES):
         _say("emtui serve needs the extra: pip install 'emtui[serve]'")
         return Exit.CONFIG
@@ -117,13 +115,7 @@ def _profile(options: argparse.Namespace) -> "Profile":
     return profile
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="emtui serve",
-        description="Serve local mode to others: the EM over HTTP, the Grid Node over Socket.IO and HTTP, on one port. "
-        "The API is described at /schema/ and /swagger/. SIGTERM or Ctrl+C ends it; pods go on.",
-        allow_abbrev=False,
-    )
+def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--local", metavar="DIR", type=_path, help="the workspace to serve (default: the one in your data directory)"
     )
@@ -181,7 +173,6 @@ def _parser() -> argparse.ArgumentParser:
         help="how long an access token is good (default: %(default)g)",
     )
     add_pod_options(parser)
-    return parser
 
 
 def _engine(text: str) -> str:
@@ -224,3 +215,18 @@ def _minutes(text: str) -> float:
     if not 0 < minutes <= _MAX_ACCESS_MIN:
         raise argparse.ArgumentTypeError(f"minutes, more than 0 and at most {_MAX_ACCESS_MIN}, are needed")
     return minutes
+
+
+VERBS = (
+    Verb(
+        "serve",
+        "",
+        "Serve local mode to others",
+        _run,
+        _configure,
+        "The EM over HTTP, the Grid Node over Socket.IO and HTTP, on one port. The API is described at /schema/ and\n"
+        "/swagger/. SIGTERM or Ctrl+C ends it; pods go on.",
+        has_json=False,
+        has_common=False,
+    ),
+)

@@ -20,14 +20,19 @@ async def carry_out(call: "Call", command: "Command") -> "CommandState":
     try:
         state = await call.do(command, last.append)
     except BaseException:
-        if call.out.is_json and last and last[-1].stage.is_final:
-            call.out.document(state_document(last[-1]))
+        # One that was interrupted may have been completed all the same.
+        if last and last[-1].stage.is_final and (call.out.is_json or last[-1].stage == "complete"):
+            _tell(call, last[-1])
         raise
+    _tell(call, state)
+    return state
+
+
+def _tell(call: "Call", state: "CommandState") -> None:
     if call.out.is_json:
         call.out.document(state_document(state))
     else:
         call.out.line(safe_str(f"{state.title}: {state.note}"))
-    return state
 
 
 def state_document(state: "CommandState") -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Verb:
         examples: command lines that work as they stand, for help and documentation.
         has_json: it takes `--json`.
         json_help: what `--json` writes.
+        has_common: it takes the options that all verbs take; else its own are all that it has.
     """
 
     noun: str
@@ -41,6 +42,7 @@ class Verb:
     examples: tuple[str, ...] = ()
     has_json: bool = True
     json_help: str = "write one JSON document"
+    has_common: bool = True
 
     @property
     def words(self) -> str:
@@ -70,6 +72,7 @@ def parser_of(verb: Verb) -> ArgumentParser:
     verb.configure(parser)
     if verb.has_json:
         parser.add_argument("--json", action="store_true", help=verb.json_help)
-    add_profile_options(parser)
+    if verb.has_common:
+        add_profile_options(parser)
     parser.set_defaults(words=verb.words)
     return parser

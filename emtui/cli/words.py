@@ -37,9 +37,6 @@ def parse(words: Sequence[str]) -> "tuple[Verb | None, Namespace]":
     noun = NOUNS.get(name)
     if noun is None:
         _unknown(front, "command", name, NOUNS, "emtui --help")
-    if noun.has_main:
-        own = [*words[: len(words) - len(found.rest) - 1], *found.rest]
-        return Verb(noun.name, "", noun.summary, lambda _options: noun.main(own)), found
     verb, rest = _verb(noun, found.rest)
     before, behind = _around(words, name, found.rest)
     return verb, parser_of(verb).parse_args([*before, *behind[: len(behind) - len(found.rest)], *rest])

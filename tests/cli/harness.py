@@ -60,7 +60,7 @@ class Cli:
                 code = main([*self._options, *(str(word) for word in words)])
             except SystemExit as exit_:
                 code = int(exit_.code or 0)
-        _, stdout, stderr = (stream.buffer.getvalue() for stream in streams)  # type: ignore[attr-defined]
+        _, stdout, stderr = (stream.buffer.getvalue() for stream in streams)  # type: ignore[attr-defined] # the streams are made of BytesIO above
         return Done(code, stdout, stderr.decode())
 
     def ok(self, *words: object) -> Done:

@@ -376,7 +376,7 @@ def test_a_completion_is_no_slower_than_it_has_to_be(ask: Asking, volume: Path) 
         times = []
         for _ in range(3):
             begun = time.monotonic()
-            act()  # type: ignore[operator]
+            act()  # type: ignore[operator] # a table of functions
             times.append(time.monotonic() - begun)
         return min(times)
 

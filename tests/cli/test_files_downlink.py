@@ -148,7 +148,7 @@ def test_a_large_file_goes_through_a_pipe_and_a_reader_that_leaves_is_no_failure
     words += ["files", "downlink", "big", "-o", "-"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert hashlib.file_digest(process.stdout, "sha256").digest() == digest.digest()  # type: ignore[arg-type]
+        assert hashlib.file_digest(process.stdout, "sha256").digest() == digest.digest()  # type: ignore[arg-type] # a pipe reads as a file does
         assert process.wait(30) == Exit.OK
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None

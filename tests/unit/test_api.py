@@ -100,7 +100,7 @@ def test_every_command_and_error_is_exported() -> None:
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'emtui' has no attribute 'Upllink'"):
-        _ = emtui.Upllink  # type: ignore[attr-defined]
+        _ = emtui.Upllink  # type: ignore[attr-defined] # that is what is refused
     with pytest.raises(ImportError):
         exec("from emtui import Upllink")
 
@@ -321,10 +321,10 @@ async def test_another_event_loop_is_refused_and_a_thread_can_hand_over(workspac
 
         def elsewhere() -> None:
             try:
-                asyncio.run(session.list_files())  # type: ignore[arg-type]
+                asyncio.run(session.list_files())  # type: ignore[arg-type] # the types are what the test varies
             except RuntimeError as error:
                 found.append(str(error))
-            found.append(asyncio.run_coroutine_threadsafe(session.list_files(), loop).result(20).file_count)  # type: ignore[arg-type]
+            found.append(asyncio.run_coroutine_threadsafe(session.list_files(), loop).result(20).file_count)  # type: ignore[arg-type] # the types are what the test varies
 
         thread = threading.Thread(target=elsewhere)
         thread.start()
@@ -481,5 +481,5 @@ async def test_what_is_odd_about_the_configuration_is_a_warning(config: Path) ->
 )
 async def test_a_wrong_argument_is_named(arguments: dict[str, object], wrong: str) -> None:
     with pytest.raises(EmtuiError, match=wrong):
-        async with open_session(**arguments):  # type: ignore[arg-type]
+        async with open_session(**arguments):  # type: ignore[arg-type] # the types are what the test varies
             pytest.fail("it was opened")

@@ -105,7 +105,7 @@ def test_names_belong_to_the_address_and_the_user(profile: Profile, is_same: boo
 def test_what_is_not_as_it_was_written_is_not_there(spoil: object, own_home: Path) -> None:
     remember(EM, "models", ["a"])
     (file,) = kept(own_home)
-    spoil(file)  # type: ignore[operator]
+    spoil(file)  # type: ignore[operator] # a table of functions
     assert recall(EM, "models").names == ()
     assert not recall(EM, "models").is_fresh
 

@@ -139,7 +139,7 @@ def test_what_is_off_is_not_trusted_and_costs_nothing_but_time(file: Path, own_h
     if spoil is _others and os.geteuid() != 0:
         pytest.skip("only root can give a file away")
     first = read_config(file)
-    spoil(kept_in(own_home))  # type: ignore[operator]
+    spoil(kept_in(own_home))  # type: ignore[operator] # a table of functions
     again = read_config(file)
     assert not is_from_cache(again)
     assert again.tables == first.tables

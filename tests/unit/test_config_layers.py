@@ -136,7 +136,7 @@ def test_the_environment_goes_over_the_profile_for_what_names_nothing(file: Path
     profile = opened({"EMTUI_USERNAME": "other", "EMTUI_READ_ONLY": "yes", "EMTUI_INSECURE": "0"}, profile="em").profile
     assert profile.em is not None
     assert (profile.em.username, profile.is_read_only, profile.em.is_insecure) == ("other", True, False)
-    assert opened({"EMTUI_USERNAME": "other"}, profile="em", username="third").profile.em.username == "third"  # type: ignore[union-attr]
+    assert opened({"EMTUI_USERNAME": "other"}, profile="em", username="third").profile.em.username == "third"  # type: ignore[union-attr] # it has an EM, or the test fails
 
 
 def test_what_is_for_local_pods_says_nothing_to_a_remote_em(file: Path) -> None:

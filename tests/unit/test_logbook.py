@@ -93,7 +93,7 @@ def test_a_folder_that_cannot_be_written_to_is_read() -> None:
         written.journal.close()
         Path(folder).chmod(0o555)
         try:
-            told: list[Any] = as_nobody(lambda: [len(read_journal(written.path))])  # type: ignore[list-item]
+            told: list[Any] = as_nobody(lambda: [len(read_journal(written.path))])  # type: ignore[list-item] # what comes back from the other process is as JSON
         finally:
             Path(folder).chmod(0o755)
         assert told == [1]

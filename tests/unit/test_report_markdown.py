@@ -57,7 +57,7 @@ def test_names_are_code(foreign: str, expected: str) -> None:
 @given(st.lists(NASTY, min_size=1, max_size=4), st.sampled_from([plain, code]))
 def test_a_table_has_the_cells_that_were_given(texts: list[str], write: object) -> None:
     header = [f"h{number}" for number in range(len(texts))]
-    lines = table(header, [[write(text) for text in texts]])  # type: ignore[operator]
+    lines = table(header, [[write(text) for text in texts]])  # type: ignore[operator] # a table of functions
     assert len(lines) == 3
     assert not any("\n" in line or "\r" in line for line in lines)
     # A | that ends a cell has an even number of \ before it.

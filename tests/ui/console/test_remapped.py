@@ -164,7 +164,7 @@ async def test_the_screen_shows_the_keys_that_work(tmp_path: Path) -> None:
         assert "Load" not in bar
         await pilot.press("f1")
         await until(lambda: isinstance(top(app), HelpScreen), pilot)
-        told = str(top(app).query_one("#text", Static).content)  # type: ignore[attr-defined]
+        told = str(top(app).query_one("#text", Static).content)  # type: ignore[attr-defined] # what the screen at hand has
         rows = dict(reversed(line.split(None, 1)) for line in told.splitlines() if line.startswith("  "))
         assert rows["Uplink: Send files or whole folders to the volume"] == "ctrl+u"
         assert rows["Load: Load an image from a tar file of the volume"] == "–"
