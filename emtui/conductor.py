@@ -5,6 +5,7 @@ has changed what it shows.
 """
 
 import asyncio
+import contextlib
 import importlib
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ _CHANGES = {
     "run": ("pod",),
     "serve_model": ("grid",),
 }
+
+# So long the Grid Node waits for the EM's first answer where each has a sign-in of its own.
+_EM_FIRST_S = 2.0
 
 # How many of the journal's last commands Activity shows at the start.
 _RECALLED = 200
@@ -81,6 +85,10 @@ class Conductor:
             self.files.start()
         if self.session.profile.em_kind == "local":
             await self.files.answered.wait()
+        elif len(self.session.ends.sign_ins) > 1:
+            # Whoever has to sign in at both is asked for the EM's password first.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.files.answered.wait(), _EM_FIRST_S)
         await asyncio.to_thread(_import_what_takes_time)
         recalled = await asyncio.to_thread(self.session.journal.recent, _RECALLED)
         self._recalled = {entry.id: recall(entry) for entry in recalled if entry.stage.is_final}

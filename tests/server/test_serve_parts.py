@@ -179,7 +179,7 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "find_spec", lambda _name: None)
-    assert command.main([]) == 3
+    assert main(["serve"]) == 3
     assert capsys.readouterr().err == "emtui serve needs the extra: pip install 'emtui[serve]'\n"
 
 
@@ -205,7 +205,7 @@ def test_the_options_become_settings(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_an_error_is_one_line_with_its_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--local", str(tmp_path), "--host", "0.0.0.0", "--port", "0"]) == 3
+    assert main(["serve", "--local", str(tmp_path), "--host", "0.0.0.0", "--port", "0"]) == 3
     said = capsys.readouterr().err
     assert said.startswith("emtui serve: --host 0.0.0.0: ")
     assert said.endswith("--insecure.\n")

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from emtui import pod_limits
+from emtui.__main__ import main
 from emtui.cli import serve
 from emtui.cli.profile_options import add_profile_options, profile_from
+from emtui.cli.verb import parser_of
 from emtui.config.layers import resolve
 from emtui.errors import ConfigProblem
 from emtui.local.engines import choose
@@ -84,8 +86,8 @@ def test_what_is_too_much_is_refused_with_the_most_that_can_be() -> None:
 def test_the_options_become_a_policy_on_both_commands(tmp_path: Path) -> None:
     assert _profile().pods == PodPolicy()
     assert _profile(*ALL).pods == POLICY
-    assert serve._settings(serve._parser().parse_args(ALL)).pods == POLICY
-    assert serve._settings(serve._parser().parse_args(["--engine", "docker"])).engine == "docker"
+    assert serve._settings(parser_of(serve.VERBS[0]).parse_args(ALL)).pods == POLICY
+    assert serve._settings(parser_of(serve.VERBS[0]).parse_args(["--engine", "docker"])).engine == "docker"
 
 
 def test_a_wrong_option_is_named_with_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,7 +97,7 @@ def test_a_wrong_option_is_named_with_what_it_needs(capsys: pytest.CaptureFixtur
         (("--pod-processes", "1"), "--pod-processes: a whole number of processes, 4 or more, is needed, not '1'"),
     ):
         with pytest.raises(SystemExit) as caught:
-            serve.main(words)
+            main(["serve", *words])
         assert caught.value.code == 2
         assert said in capsys.readouterr().err
 
@@ -165,7 +167,7 @@ def test_serve_takes_the_defaults_of_local_mode_and_a_local_profile(own_home: Pa
     )
 
     def settings(*words: str) -> Settings:
-        return serve._settings(serve._parser().parse_args(words))
+        return serve._settings(parser_of(serve.VERBS[0]).parse_args(words))
 
     usual = settings()
     assert (str(usual.directory), usual.engine, usual.base_images) == ("/somewhere/usual", "simulated", ("alpine",))
@@ -180,7 +182,7 @@ def test_serve_takes_the_defaults_of_local_mode_and_a_local_profile(own_home: Pa
 def test_serve_says_why_a_remote_profile_cannot_be_served(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = own_home / "config.toml"
     file.write_text('[profile.em]\nem_url = "https://em.example.org"\nlocal = "x"\n')
-    assert serve.main(["--config", str(file), "-p", "em"]) == 3
+    assert main(["serve", "--config", str(file), "-p", "em"]) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(
         "emtui serve: profile em: its EM is not local, and only local mode can be served. Give --local"
