@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         WorkspaceInUse,
         WorkspaceProblem,
     )
-    from emtui.journal import Entry
+    from emtui.journal.journal import Entry
     from emtui.models import (
         EncryptedModel,
         HostedModel,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         Waiting,
     )
     from emtui.plain import FileNode, Listing
-    from emtui.pod_trace import PodEnd, Verdict
+    from emtui.pod.trace import PodEnd, Verdict
     from emtui.profile import PodPolicy, Profile, Remote
     from emtui.views import CommandState, Stage
 
@@ -90,7 +90,7 @@ _HOMES = {
         "WorkspaceInUse",
         "WorkspaceProblem",
     ),
-    "emtui.journal": ("Entry",),
+    "emtui.journal.journal": ("Entry",),
     "emtui.models": (
         "EncryptedModel",
         "HostedModel",
@@ -103,7 +103,7 @@ _HOMES = {
         "Waiting",
     ),
     "emtui.plain": ("FileNode", "Listing"),
-    "emtui.pod_trace": ("PodEnd", "Verdict"),
+    "emtui.pod.trace": ("PodEnd", "Verdict"),
     "emtui.profile": ("PodPolicy", "Profile", "Remote"),
     "emtui.views": ("CommandState", "Stage"),
 }

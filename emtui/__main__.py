@@ -46,7 +46,7 @@ def _console(options: "Namespace") -> int:
     except EmtuiError as error:
         out.fail(error)
         return Exit.CONFIG
-    from emtui.app import run_console
+    from emtui.console.running import run_console
 
     return run_console(resolved.profile, resolved.console)
 

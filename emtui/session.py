@@ -14,13 +14,13 @@ from datetime import datetime
 from typing import TypeVar
 
 from emtui.commands import Command, Endpoint
-from emtui.courier import Courier, Report
 from emtui.errors import Cancelled, EmtuiError, Forbidden, OutcomeNotKnown, Unreachable, WorkspaceInUse
-from emtui.inquiry import Verdict
-from emtui.journal import Journal
-from emtui.link import Link
+from emtui.journal.journal import Journal
+from emtui.link.courier import Courier, Report
+from emtui.link.inquiry import Verdict
+from emtui.link.link import Link
+from emtui.link.patience import Patience
 from emtui.opening import Ends, SignInAt, absent, open_ends
-from emtui.patience import Patience
 from emtui.profile import Profile
 from emtui.threads import in_thread
 from emtui.views import CommandState, Stage
@@ -47,12 +47,12 @@ class Session:
 
         # What they need is imported with the first command: nothing that is only looked at waits for it.
         async def carry_out(command: Command, courier: Courier) -> str:
-            from emtui.perform import perform
+            from emtui.link.perform import perform
 
             return await perform(backends, command, courier)
 
         async def find_out(command: Command, sent_at: datetime) -> tuple[Verdict, str]:
-            from emtui.reconcile import reconcile
+            from emtui.link.reconcile import reconcile
 
             return await reconcile(backends, command, sent_at)
 

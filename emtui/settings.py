@@ -18,7 +18,7 @@ class ConsoleSettings:
 
     Attributes:
         theme: one of the bundled themes.
-        keys: keys by the ids of `emtui.keymap`, where they are not the usual ones: `{"uplink": "u"}`.
+        keys: keys by the ids of `emtui.keys.keymap`, where they are not the usual ones: `{"uplink": "u"}`.
         poll_s, active_pod_poll_s: seconds between two polls; of a pod that waits or runs.
     """
 

@@ -35,7 +35,7 @@ def configuration() -> str:
 
 def keys() -> str:
     """Every key of the console, by where it works."""
-    from emtui.keymap import reference_rows
+    from emtui.keys.keymap import reference_rows
 
     rows = [
         (prose(row.group), ", ".join(code(key) for key in row.keys.split(", ")), prose(row.meaning), code(row.id))

@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from emtui.commands import REGISTRY
-from emtui.keymap import KeyMap
+from emtui.keys.keymap import KeyMap
 from widgets.canvas import make_strip
 from widgets.keys import USUAL, key_map_of
 from widgets.palette import Part, palette_of

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
-from emtui.keymap import KEYS, KeyMap
+from emtui.keys.keymap import KEYS, KeyMap
 
 if TYPE_CHECKING:
     from textual.widget import Widget

@@ -12,10 +12,10 @@ from emtui.text import safe_str
 from emtui.views import CommandState
 
 if TYPE_CHECKING:
-    from emtui.journal import Entry
+    from emtui.journal.journal import Entry
     from emtui.models import EncryptedModel, HostedModel, Image, PodSpec, PodStatus
     from emtui.plain import Listing
-    from emtui.pod_trace import PodEnd
+    from emtui.pod.trace import PodEnd
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Session:
         self._states: dict[tuple[Endpoint, int], OnState] = {}
         self._logs: dict[tuple[Endpoint, int], OnLog] = {}
         for link in (opened.em, opened.grid):
-            link.on_state = self._tell_state
+            link.ledger.on_state = self._tell_state
             link.on_log = self._log_teller(link.endpoint)
 
     def __repr__(self) -> str:
@@ -139,7 +139,7 @@ class Session:
             NotFound: there is no pod.
             OutcomeNotKnown: another pod has taken its place, or nothing was heard of it until its time was over.
         """
-        from emtui import pod_wait
+        from emtui.pod import wait as pod_wait
 
         opened = self._usable()
         look = opened.backends.em.pod_status

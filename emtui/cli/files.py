@@ -9,7 +9,7 @@ from emtui.cli.named import ROOT, absolute, entries, here_option, not_the_volume
 from emtui.cli.profile_options import path_option
 from emtui.cli.questions import agree
 from emtui.cli.running import Call, online
-from emtui.cli.told import carry_out
+from emtui.cli.told import carry_out, tell_skipped
 from emtui.cli.verb import Verb
 from emtui.errors import BadRequest, LocalProblem
 from emtui.plain import FileNode, Listing
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from emtui.commands import Downlink
     from emtui.files import UplinkPlan
 
-_MOST_TOLD = 10
 
 # As in emtui.cli.to_stdout, which costs time to import.
 _STDOUT = "-"
@@ -122,14 +121,6 @@ async def _agree_to_replace(call: Call, names: Sequence[str], where: str) -> Non
         await agree(call.out, f"Replace {what} {where}?", yes=call.options.yes, names=tuple(names))
 
 
-def tell_skipped(call: Call, skipped: Sequence[str]) -> None:
-    """Say what of a folder is not sent, and why."""
-    for line in skipped[:_MOST_TOLD]:
-        call.out.say(f"emtui: left out: {line}")
-    if len(skipped) > _MOST_TOLD:
-        call.out.say(f"emtui: and {len(skipped) - _MOST_TOLD:,} more left out")
-
-
 # ----------------------------------------------------------------------------------------------------- downlink
 
 
@@ -196,7 +187,7 @@ async def _downlink(call: Call) -> None:
 def _taken(command: "Downlink", listing: Listing) -> list[str]:
     """The files here that would be replaced. Raises `LocalProblem` for a file where a folder is needed. Blocks."""
     from emtui.files import existing
-    from emtui.perform import downlink_targets
+    from emtui.link.perform import downlink_targets
 
     needs_folder = command.is_folder or len(command.paths) > 1
     if needs_folder and command.target.exists() and not command.target.is_dir():

@@ -14,13 +14,13 @@ from emtui.cli.verb import Verb
 
 if TYPE_CHECKING:
     from emtui.config.problems import Problem
-    from emtui.keymap import Key, KeyMap
+    from emtui.keys.keymap import Key, KeyMap
 
 _NO_KEY = "–"
 
 
 def _list(options: Namespace, out: Output) -> None:
-    from emtui.keymap import KEYS, Group, KeyMap
+    from emtui.keys.keymap import KEYS, Group, KeyMap
 
     keys = KeyMap(resolved_from(options).console.keys)
     by_group = [key for group in Group for key in KEYS.values() if key.group is group]
@@ -49,7 +49,7 @@ def _as_document(key: "Key", keys: "KeyMap") -> dict[str, Any]:
 
 def _usual(key: "Key", keys: "KeyMap") -> str:
     """The usual keys, where they are other ones now."""
-    from emtui.key_names import shown
+    from emtui.keys.names import shown
 
     return ", ".join(map(shown, key.keys)) if keys.is_changed(key.id) else ""
 

@@ -17,7 +17,7 @@ from emtui.cli.running import offline
 from emtui.cli.since_option import add_since_option
 from emtui.cli.to_file import add_output_option, give_text
 from emtui.cli.verb import Verb
-from emtui.logbook import DOCUMENT_KEYS, Record, journal_of, read_journal
+from emtui.journal.logbook import DOCUMENT_KEYS, Record, journal_of, read_journal
 from emtui.text import safe_str, timestamp
 from emtui.views import Stage
 

@@ -20,7 +20,7 @@ from emtui.text import countdown, duration, safe_str, timestamp
 if TYPE_CHECKING:
     from emtui.commands import RunPod
     from emtui.models import PodSpec, PodStatus
-    from emtui.pod_wait import PodEnd
+    from emtui.pod.wait import PodEnd
     from emtui.views import CommandState
 
 T = TypeVar("T")
@@ -88,13 +88,13 @@ def _field(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def _image(text: str) -> str:
-    from emtui.pod_fields import parse_image_name
+    from emtui.pod.fields import parse_image_name
 
     return parse_image_name(text)
 
 
 def _minutes(text: str) -> float:
-    from emtui.pod_fields import parse_minutes
+    from emtui.pod.fields import parse_minutes
 
     return parse_minutes(text)
 
@@ -117,7 +117,7 @@ def _moment(text: str) -> datetime | None:
 async def _run(call: Call) -> Exit | None:
     from emtui.commands import RunPod
     from emtui.models import PodSpec
-    from emtui.pod_fields import parse_image_name
+    from emtui.pod.fields import parse_image_name
 
     options, session = call.options, call.session
     command = RunPod(
@@ -134,7 +134,7 @@ async def _run(call: Call) -> Exit | None:
     if not session.profile.is_read_only and (options.wait or not options.yes):
         before = await call.ask("em", session.backends.em.pod_status)
         if before.state.is_active:
-            from emtui.pod_fields import active_since
+            from emtui.pod.fields import active_since
 
             question = f"A pod is active ({active_since(before.state)}). Stop and remove it, and run this one?"
             await agree(call.out, question, yes=options.yes)
@@ -145,7 +145,7 @@ async def _run(call: Call) -> Exit | None:
 
 
 async def _run_and_wait(call: Call, command: "RunPod", before: "PodStatus | None") -> Exit:
-    from emtui.pod_wait import LOCAL_POLL_S, REMOTE_POLL_S, wait_for_pod
+    from emtui.pod.wait import LOCAL_POLL_S, REMOTE_POLL_S, wait_for_pod
 
     out, session = call.out, call.session
     asked: list[CommandState] = []

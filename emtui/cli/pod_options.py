@@ -4,7 +4,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import TypeVar
 
-from emtui import pod_limits
+from emtui.pod import limits as pod_limits
 
 T = TypeVar("T")
 

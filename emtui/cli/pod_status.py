@@ -42,7 +42,7 @@ async def status(call: Call) -> None:
 
 async def _watch(call: Call) -> NoReturn:
     """Tell each change. Ends by Ctrl+C, an EM that cannot be asked, or a reader that has gone away."""
-    from emtui.pod_wait import LOCAL_POLL_S, REMOTE_POLL_S
+    from emtui.pod.wait import LOCAL_POLL_S, REMOTE_POLL_S
 
     out, session = call.out, call.session
     poll_s = LOCAL_POLL_S if session.backends.have_one_clock else REMOTE_POLL_S

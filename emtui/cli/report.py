@@ -10,7 +10,7 @@ from emtui.cli.running import offline
 from emtui.cli.since_option import add_since_option
 from emtui.cli.to_file import add_output_option, give_text
 from emtui.cli.verb import Verb
-from emtui.logbook import journal_of, read_journal
+from emtui.journal.logbook import journal_of, read_journal
 
 DEFAULT_SPAN = timedelta(hours=24)
 """A rehearsal is of one day, and one day may end after midnight."""

@@ -18,7 +18,7 @@ from emtui.errors import Cancelled, EmtuiError, NotSignedIn, OutcomeNotKnown, Wo
 
 if TYPE_CHECKING:
     from emtui.commands import Command, Endpoint
-    from emtui.courier import Report
+    from emtui.link.courier import Report
     from emtui.profile import Profile
     from emtui.session import Session
     from emtui.views import CommandState
@@ -58,7 +58,7 @@ class Call:
             if not state.stage.is_final:
                 self.out.progress(_progress(state))
 
-        link.on_state, link.on_log = show, lambda _number, line: self.out.log(line)
+        link.ledger.on_state, link.on_log = show, lambda _number, line: self.out.log(line)
         try:
             return await self._signed_in(lambda: self.session.do(command))
         finally:

@@ -5,10 +5,9 @@ from contextlib import suppress
 from typing import Any
 
 from emtui import text
-from emtui.cli.files import tell_skipped
 from emtui.cli.named import absolute
 from emtui.cli.running import Call
-from emtui.cli.told import state_document
+from emtui.cli.told import state_document, tell_skipped
 from emtui.commands import Uplink
 from emtui.errors import EmtuiError
 from emtui.files.sync import Change, SyncPlan, plan_sync

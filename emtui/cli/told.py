@@ -5,9 +5,14 @@ from typing import TYPE_CHECKING, Any
 from emtui.text import safe_str
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from emtui.cli.running import Call
     from emtui.commands import Command
     from emtui.views import CommandState
+
+# Of what a folder leaves out, so many are named.
+_MOST_TOLD = 10
 
 
 async def carry_out(call: "Call", command: "Command") -> "CommandState":
@@ -52,3 +57,11 @@ def state_document(state: "CommandState") -> dict[str, Any]:
         "asked_at": state.asked_at.isoformat(),
         "ended_at": state.changed_at.isoformat(),
     }
+
+
+def tell_skipped(call: "Call", skipped: "Sequence[str]") -> None:
+    """Say what of a folder is not sent, and why."""
+    for line in skipped[:_MOST_TOLD]:
+        call.out.say(f"emtui: left out: {line}")
+    if len(skipped) > _MOST_TOLD:
+        call.out.say(f"emtui: and {len(skipped) - _MOST_TOLD:,} more left out")

@@ -154,7 +154,7 @@ def _elsewhere(key: str, here: str) -> str:
 
 def _key_problems(document: Document, keys: object) -> Iterator[Problem]:
     """What the key map says to `[keys]`: ids that are not known are told, keys that cannot be had stop."""
-    from emtui.keymap import KEYS, check_keys
+    from emtui.keys.keymap import KEYS, check_keys
 
     if isinstance(keys, dict) and len(keys) > _MOST_KEYS:
         yield document.problem(["keys"], f"at most {_MOST_KEYS} keys are expected, not {len(keys)}", "Leave some out.")

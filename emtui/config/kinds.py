@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from emtui import pod_limits
+from emtui.pod import limits as pod_limits
 
 _MOST_LETTERS = 4096
 _MOST_ITEMS = 256
@@ -247,7 +247,7 @@ class BaseImages(Names):
 
 @dataclass(frozen=True)
 class Limit(Kind):
-    """What a pod may use, as `emtui.pod_limits` reads it."""
+    """What a pod may use, as `emtui.pod.limits` reads it."""
 
     reader: Callable[[object], float]
     name: str

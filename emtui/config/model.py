@@ -232,7 +232,7 @@ TABLES: dict[str, type] = {
     "profile": ProfileTable,
 }
 """The tables with keys of ours, by their names; `[profile.NAME]` may be there more than once. Keys of the file itself
-stand under the empty name. In `[keys]` are the ids of `emtui.keymap`."""
+stand under the empty name. In `[keys]` are the ids of `emtui.keys.keymap`."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from emtui.doctor.case import Case
 from emtui.doctor.checks import Check
 from emtui.doctor.disks import disk_check
 from emtui.doctor.folders import denied_folder, is_read_only, nearest_folder
-from emtui.folder_lock import LOCK, read_holder
+from emtui.storage.folder_lock import LOCK, read_holder
 
 SECTION = "workspace"
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 from emtui.errors import EmtuiError, WorkspaceProblem
 from emtui.local.handles import DirHandle
-from emtui.sqlite import unpack
-from emtui.sqlite_reading import read_rows
+from emtui.storage.reading import read_rows
+from emtui.storage.sqlite import unpack
 
 # The database's own, and the youngest schema of it that is understood here. A test compares them.
 _APPLICATION_ID = 0x656D7477

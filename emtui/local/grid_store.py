@@ -18,7 +18,7 @@ from emtui.errors import Conflict, RemoteFailed
 from emtui.files import disk_problem
 from emtui.local.handles import DirHandle
 from emtui.local.workspace import Workspace
-from emtui.sqlite import pack, unpack
+from emtui.storage.sqlite import pack, unpack
 from emtui.wire.grid import ID_TAKEN
 
 if TYPE_CHECKING:

@@ -106,13 +106,9 @@ async def open_workspace(
 ) -> AsyncIterator[Workspace]:
     """The workspace alone, for whoever has to read in it who its user is.
 
-    `holder` says to others what this process is, as `emtui.folder_lock.note_holder` has it. While another emtui has
-    the workspace, it is asked for again until `wait_s` seconds are over, None for without an end; `on_wait` is called
-    when the waiting begins, and again when somebody else has it.
-
-    Raises:
-        WorkspaceInUse: another emtui has it, and has not let go of it in time.
-        WorkspaceProblem: the directory cannot be used.
+    `holder` says to others what this process is, as `emtui.storage.folder_lock.note_holder` has it. While another
+    emtui has the workspace, it is asked for again until `wait_s` seconds are over, None for without an end; `on_wait`
+    is called when the waiting begins, and again when somebody else has it.
     """
     taken: list[Workspace] = []
     try:

@@ -6,7 +6,7 @@ What a change has committed survives `kill -9` and loss of power. Calls block: u
 from pathlib import Path
 
 from emtui.errors import WorkspaceProblem
-from emtui.sqlite import Database
+from emtui.storage.sqlite import Database
 
 # Each entry takes the schema from its index to the next number; `user_version` says how far a database is. Never
 # change one that has landed: add another.
@@ -32,7 +32,7 @@ MIGRATIONS = (
         final_state TEXT                       -- JSON of the PodState once it is final
     ) STRICT;
     CREATE TABLE models (
-        model_id BLOB PRIMARY KEY,             -- free text, as `emtui.sqlite.pack` writes it
+        model_id BLOB PRIMARY KEY,             -- free text, as `emtui.storage.sqlite.pack` writes it
         blob TEXT NOT NULL UNIQUE,             -- file below blobs/models
         size_bytes INTEGER NOT NULL,
         allow_download INTEGER NOT NULL,

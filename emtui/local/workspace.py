@@ -16,10 +16,10 @@ import os
 from pathlib import Path
 
 from emtui.errors import WorkspaceProblem
-from emtui.folder_lock import LOCK, lock_folder
 from emtui.local.commit import finish_batches
 from emtui.local.handles import DirHandle
 from emtui.local.store import Store
+from emtui.storage.folder_lock import LOCK, lock_folder
 
 _FOLDERS = ("volume", "blobs", "blobs/images", "blobs/pods", "blobs/models", "staging")
 GRID_REGISTRY = "grid.toml"
@@ -56,7 +56,7 @@ class Workspace:
     def __init__(self, path: Path, holder: str = "") -> None:
         """Take `path` into use, making it where it is missing. Blocks.
 
-        `holder` says to others what this process is, as `emtui.folder_lock.note_holder` has it.
+        `holder` says to others what this process is, as `emtui.storage.folder_lock.note_holder` has it.
 
         Raises:
             WorkspaceInUse: another emtui has it.

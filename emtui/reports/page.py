@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from emtui import __version__, text
-from emtui.logbook import Record
+from emtui.journal.logbook import Record
 from emtui.reports.markdown import NOTHING, block, code, plain, table
 from emtui.reports.rehearsal import TAIL_LINES, Rehearsal, image_of, is_verified, paths_of, sha256_of, spec_of, took_s
 from emtui.views import Stage

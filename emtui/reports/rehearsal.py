@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from emtui.commands import BuildImage, Downlink, LoadImage, RunPod
-from emtui.logbook import Record
+from emtui.journal.logbook import Record
 from emtui.views import Stage
 
 TAIL_LINES = 20
 """How much of a failed build's log a report shows; the journal has more."""
 
-# As `emtui.perform` notes it: the beginning of the hash of one file, or that those of all files are right.
+# As `emtui.link.perform` notes it: the beginning of the hash of one file, or that those of all files are right.
 _SHA256 = re.compile(r"\bsha256 OK(?: ([0-9a-f]{8,64}))?")
 
 

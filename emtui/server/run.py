@@ -13,7 +13,6 @@ import socketio  # type: ignore[import-untyped]
 import uvicorn
 from starlette.types import ASGIApp
 
-from emtui.folder_lock import SERVE
 from emtui.local.opening import LocalEnds, open_ends, open_workspace
 from emtui.server.app import application
 from emtui.server.http.listening import check_tls, listening_socket, url_of
@@ -21,6 +20,7 @@ from emtui.server.http.log import Log
 from emtui.server.http.protocol import MAX_HEAD_BYTES, protocol_class
 from emtui.server.settings import Settings
 from emtui.server.users.accounts import Accounts
+from emtui.storage.folder_lock import SERVE
 from emtui.threads import in_thread
 
 _MAX_WEBSOCKET_BYTES = 4 << 20

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from emtui.commands import BuildImage, Command, Delete, Downlink, GetModel, LoadImage, RunPod, ServeModel, Uplink
-from emtui.journal import Journal
+from emtui.journal.journal import Journal
 from emtui.models import PodSpec
 from emtui.views import Stage
 

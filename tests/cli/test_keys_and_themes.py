@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emtui.__main__ import main
-from emtui.keymap import KEYS, Group
+from emtui.keys.keymap import KEYS, Group
 from emtui.theme_files import themes_folder
 from tests.cli.harness import Cli
 

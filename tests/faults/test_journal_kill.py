@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emtui.commands import Uplink
-from emtui.journal import Journal
+from emtui.journal.journal import Journal
 from emtui.views import Stage
 
 VICTIM = """
@@ -17,7 +17,7 @@ import os, signal, sys
 from datetime import datetime, UTC
 from pathlib import Path
 from emtui.commands import Delete, Uplink
-from emtui.journal import Journal
+from emtui.journal.journal import Journal
 from emtui.views import Stage
 
 journal = Journal(Path(sys.argv[1]))

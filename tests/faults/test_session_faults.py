@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from emtui.commands import BuildImage, Command, Delete, Downlink, RunPod, Uplink
+from emtui.link.patience import Patience
 from emtui.models import PodSpec
-from emtui.patience import Patience
 from emtui.profile import Profile, Remote
 from emtui.session import Session, open_session
 from emtui.views import CommandState, Stage

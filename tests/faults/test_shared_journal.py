@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from emtui.commands import Delete
-from emtui.journal import Entry, HasEnded, Journal
+from emtui.journal.journal import Entry, HasEnded, Journal
 from emtui.profile import Profile, Remote
 from emtui.session import Session, adopt_left_behind, open_session
 from emtui.views import Stage
@@ -29,7 +29,7 @@ import sys
 from datetime import datetime, UTC
 from pathlib import Path
 from emtui.commands import Delete
-from emtui.journal import Journal
+from emtui.journal.journal import Journal
 from emtui.views import Stage
 
 journal = Journal(Path(sys.argv[1]))
@@ -44,7 +44,7 @@ sys.stdin.read()
 TAKER = """
 import json, sys
 from pathlib import Path
-from emtui.journal import Journal
+from emtui.journal.journal import Journal
 
 journal = Journal(Path(sys.argv[1]))
 print("ready", flush=True)

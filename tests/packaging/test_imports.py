@@ -17,8 +17,8 @@ HEADLESS = (
     "emtui.commands",
     "emtui.text",
     "emtui.views",
-    "emtui.journal",
-    "emtui.link",
+    "emtui.journal.journal",
+    "emtui.link.link",
     "emtui.session",
     "emtui.local.em",
     "emtui.local.grid",
@@ -27,7 +27,7 @@ HEADLESS = (
     "emtui.cli.doctor",
     "emtui.cli.keys",
     "emtui.cli.themes",
-    "emtui.keymap",
+    "emtui.keys.keymap",
     "emtui.theme_files",
 )
 SCREEN = {"textual", "rich", "widgets"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emtui.backend import Backends
-from emtui.journal import Journal
+from emtui.journal.journal import Journal
 from emtui.local.em import LocalEM
 from emtui.local.grid import LocalGrid
 from emtui.local.workspace import Workspace

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from emtui.console.screens import main as screen
 from emtui.doctor import clock, disks, keeping, machine, remote, terminal, versions
 from emtui.doctor.case import Case
 from emtui.doctor.checks import Check
 from emtui.local.engines.docker.daemon import Facts, Found
 from emtui.local.engines.docker.places import Place
 from emtui.profile import PodPolicy, Profile
-from emtui.screens import main as screen
 
 GIB = 1 << 30
 

@@ -10,8 +10,8 @@ import pytest
 
 from emtui.commands import RunPod
 from emtui.errors import Locked, Unreachable
-from emtui.feeds import GridWatch, PodWatch, Poller
 from emtui.files import MemorySource
+from emtui.link.feeds import GridWatch, PodWatch, Poller
 from emtui.models import PodSpec
 from emtui.views import Feed
 from tests.unit.local_pair import Pair, local_pair

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from emtui.errors import WorkspaceInUse
-from emtui.folder_lock import LOCK, Holder, lock_folder, note_holder, read_holder
+from emtui.storage.folder_lock import LOCK, Holder, lock_folder, note_holder, read_holder
 
 OTHERWISE = "Close that one."
 
 HOLDER = """
 import sys
 from pathlib import Path
-from emtui.folder_lock import lock_folder, note_holder
+from emtui.storage.folder_lock import lock_folder, note_holder
 fd, _ = lock_folder(Path(sys.argv[1]), remedy="", holder=sys.argv[2])
 print("held", flush=True)
 for line in sys.stdin:

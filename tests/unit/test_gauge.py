@@ -15,7 +15,7 @@ from emtui.errors import (
     Unreachable,
     Untrusted,
 )
-from emtui.gauge import Gauge
+from emtui.link.gauge import Gauge
 from emtui.plain import Vitals
 from emtui.views import LinkHealth
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from emtui.hangup import signals_leave, terminal_may_go
+from emtui.console.hangup import signals_leave, terminal_may_go
 
 
 class Gone(io.StringIO):

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emtui import journal as journal_module
 from emtui.commands import Delete, GetModel, RunPod, ServeModel, Uplink
 from emtui.errors import LocalProblem
-from emtui.journal import MAX_LOG_LINES, MAX_TEXT_CHARS, Entry, Journal, JournalProblem
+from emtui.journal import journal as journal_module
+from emtui.journal.journal import MAX_LOG_LINES, MAX_TEXT_CHARS, Entry, Journal, JournalProblem
 from emtui.models import PodSpec
 from emtui.views import Stage
 
@@ -370,7 +370,7 @@ def test_threads_and_journals_share_a_file(path: Path) -> None:
 def test_processes_that_open_it_for_the_first_time_at_once(path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from datetime import datetime, UTC\n"
-        "from emtui.journal import Journal; from emtui.commands import Delete\n"
+        "from emtui.journal.journal import Journal; from emtui.commands import Delete\n"
         "sys.stdin.read(1); j = Journal(Path(sys.argv[1]))\n"
         "[j.begin(Delete(('a',)), 'op', 'p', datetime.now(UTC)) for _ in range(10)]; j.close()\n"
     )

@@ -10,8 +10,8 @@ from textual.keys import Keys, _character_to_key
 
 from emtui.commands import REGISTRY
 from emtui.errors import ConfigProblem
-from emtui.key_names import SPECIAL, NotAKey, canonical, character_of, name_of, shown, shown_briefly
-from emtui.keymap import KEYS, PANES, Group, KeyMap, check_keys, reference_rows
+from emtui.keys.keymap import KEYS, PANES, Group, KeyMap, check_keys, reference_rows
+from emtui.keys.names import SPECIAL, NotAKey, canonical, character_of, name_of, shown, shown_briefly
 
 
 def test_the_usual_keys_clash_nowhere() -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from emtui.commands import Command, Delete, Downlink
-from emtui.courier import Courier
 from emtui.errors import (
     BuildFailed,
     ContractViolation,
@@ -23,10 +22,11 @@ from emtui.errors import (
     RemoteFailed,
     Unreachable,
 )
-from emtui.inquiry import Verdict
-from emtui.journal import Journal
-from emtui.link import Link
-from emtui.patience import Patience
+from emtui.journal.journal import Journal
+from emtui.link.courier import Courier
+from emtui.link.inquiry import Verdict
+from emtui.link.link import Link
+from emtui.link.patience import Patience
 from emtui.plain import Vitals
 from emtui.views import CommandState, Stage
 
@@ -54,7 +54,7 @@ class Bench:
             "em", self.journal, self._perform, self._reconcile, who="tester", profile="test",
             patience=Patience(first_s=0.01, longest_s=0.02),
         )  # fmt: skip
-        self.link.on_state = self._saw
+        self.link.ledger.on_state = self._saw
 
     async def _perform(self, command: Command, courier: Courier) -> str:
         return await self.perform(command, courier)

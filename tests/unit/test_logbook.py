@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from emtui import journal, logbook
 from emtui.commands import Delete, RunPod
-from emtui.journal import Journal, JournalProblem
-from emtui.logbook import journal_of, read_journal
+from emtui.journal import journal, logbook
+from emtui.journal.journal import Journal, JournalProblem
+from emtui.journal.logbook import journal_of, read_journal
 from emtui.models import PodSpec
 from emtui.profile import Profile
 from emtui.views import Stage
@@ -180,7 +180,7 @@ def test_a_run_needs_no_library_to_be_told(tmp_path: Path) -> None:
     one.begin(RunPod(PodSpec(docker_image="echo", max_duration=3, node="GPU")), "me", "em", NOW)
     one.close()
     code = (
-        "import sys; from pathlib import Path; from emtui.logbook import read_journal\n"
+        "import sys; from pathlib import Path; from emtui.journal.logbook import read_journal\n"
         "print(read_journal(Path(sys.argv[1]))[0].title, 'pydantic' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "journal.db")]

@@ -36,7 +36,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Profile]:
         profiles.append(profile)
         return 0
 
-    monkeypatch.setattr("emtui.app.run_console", run_console)
+    monkeypatch.setattr("emtui.console.running.run_console", run_console)
     return profiles
 
 

@@ -1,6 +1,6 @@
 """How long a client waits, and how it says so."""
 
-from emtui.patience import LONGEST_ASKED_WAIT_S, Patience, ordinal
+from emtui.link.patience import LONGEST_ASKED_WAIT_S, Patience, ordinal
 
 
 def test_waits_grow_and_are_capped() -> None:

@@ -19,8 +19,8 @@ from emtui.commands import (
     Uplink,
 )
 from emtui.errors import Forbidden
+from emtui.link.perform import downlink_targets
 from emtui.models import PodSpec
-from emtui.perform import downlink_targets
 from emtui.plain import FileNode, Listing
 from emtui.views import CommandState, Stage
 from tests.unit.local_pair import Pair, local_pair
@@ -125,7 +125,7 @@ async def test_thousands_of_names_are_looked_up_in_one_walk(pair: Pair, tmp_path
 async def test_the_progress_of_a_downlink_is_its_bytes(pair: Pair, tmp_path: Path) -> None:
     (pair.volume / "big").write_bytes(bytes(5_000_000))
     seen: list[int] = []
-    pair.session.em.on_state = lambda state: seen.append(state.done_bytes)
+    pair.session.em.ledger.on_state = lambda state: seen.append(state.done_bytes)
     ended = await run(pair, Downlink(("big",), tmp_path / "big"))
     assert ended.done_bytes == ended.total_bytes == 5_000_000
     assert seen == sorted(seen)

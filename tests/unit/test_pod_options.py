@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from emtui import pod_limits
 from emtui.__main__ import main
 from emtui.cli import serve
 from emtui.cli.profile_options import add_profile_options, profile_from
@@ -16,6 +15,7 @@ from emtui.errors import ConfigProblem
 from emtui.local.engines import choose
 from emtui.local.engines.base import Engine
 from emtui.opening import open_ends
+from emtui.pod import limits as pod_limits
 from emtui.profile import PodPolicy, Profile
 from emtui.server.settings import Settings
 from tests.serving import served_here

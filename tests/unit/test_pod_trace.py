@@ -7,7 +7,7 @@ import pytest
 
 from emtui.errors import NotFound, OutcomeNotKnown
 from emtui.models import PodSpec, PodState, PodStatus
-from emtui.pod_trace import GRACE_S, LAG_S, STUCK_REASONS, PodEnd, PodTrace, Verdict, verdict_of
+from emtui.pod.trace import GRACE_S, LAG_S, STUCK_REASONS, PodEnd, PodTrace, Verdict, verdict_of
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 EMPTY = PodStatus()

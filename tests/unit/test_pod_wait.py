@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from emtui import pod_trace, pod_wait
 from emtui.errors import ContractViolation, EmtuiError, Locked, NotSignedIn, OutcomeNotKnown, RemoteFailed, Unreachable
+from emtui.link.patience import Patience
 from emtui.models import PodSpec, PodState, PodStatus
-from emtui.patience import Patience
-from emtui.pod_wait import Verdict, wait_for_pod
+from emtui.pod import trace as pod_trace
+from emtui.pod import wait as pod_wait
+from emtui.pod.wait import Verdict, wait_for_pod
 
 SPEC = PodSpec(docker_image="a", max_duration=1, node="FPGA")
 CREATING = PodStatus(state=PodState.model_validate({"waiting": {"reason": "ContainerCreating"}}))

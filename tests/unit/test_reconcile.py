@@ -10,8 +10,8 @@ import pytest
 
 from emtui.commands import BuildImage, Delete, Downlink, GetModel, LoadImage, RunPod, ServeModel, Uplink
 from emtui.files import MemorySource
+from emtui.link.reconcile import reconcile
 from emtui.models import Image, PodSpec, PodState, PodStatus, Terminated, Waiting
-from emtui.reconcile import reconcile
 from tests.unit.local_pair import Pair, local_pair
 
 NOW = datetime.now(UTC)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emtui import sqlite as sqlite_module
 from emtui.errors import LocalProblem, WorkspaceProblem
 from emtui.local.store import MIGRATIONS, Store
-from emtui.sqlite import Database, pack, unpack
+from emtui.storage import sqlite as sqlite_module
+from emtui.storage.sqlite import Database, pack, unpack
 
 FIRST = "CREATE TABLE t (a TEXT NOT NULL UNIQUE) STRICT; -- a comment; with a sign\nINSERT INTO t VALUES ('a;b');"
 SECOND = "ALTER TABLE t ADD COLUMN b TEXT;"

@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from emtui.errors import ConfigProblem, WorkspaceProblem
 from emtui.local.em import check_user
 from emtui.server.users.passwords import made_password
-from emtui.sqlite import Database
+from emtui.storage.sqlite import Database
 
 _MIGRATIONS = (
     """

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from textual.app import App
 from textual.screen import Screen
 
+from emtui.console.screens.main import MainScreen
+from emtui.console.theming import register_themes, variable_defaults
 from emtui.models import HostedModel, Image, PodSpec, PodState, PodStatus, Running
 from emtui.plain import EndpointInfo, FileNode, Listing
-from emtui.screens.main import MainScreen
-from emtui.theming import register_themes, variable_defaults
 from emtui.views import CommandState, Feed, GridView, LinkHealth, PastPod, PodView, Stage
 
 NOW = datetime(2026, 11, 21, 20, 47, 13, tzinfo=UTC)

@@ -12,14 +12,14 @@ from textual import events
 from textual.pilot import Pilot
 from ui_harness import HOSTILE_NAMES, screen_text, until
 
-from emtui.app import CANNOT_OPEN_EXIT, EmtuiApp
 from emtui.commands import Delete
-from emtui.journal import Journal
+from emtui.console.app import CANNOT_OPEN_EXIT, EmtuiApp
+from emtui.console.screens.delete import DeleteDialog
+from emtui.console.screens.detail import DetailScreen
+from emtui.console.screens.help import HelpScreen
+from emtui.console.screens.uplink import UplinkDialog
+from emtui.journal.journal import Journal
 from emtui.profile import Profile, Remote
-from emtui.screens.delete import DeleteDialog
-from emtui.screens.detail import DetailScreen
-from emtui.screens.help import HelpScreen
-from emtui.screens.uplink import UplinkDialog
 from emtui.views import Stage
 from tests.unit.local.fake_engine import FakeEngine
 
@@ -342,7 +342,7 @@ async def test_what_nobody_foresaw_does_not_close_it_without_a_word(
     def broken(*_values: object) -> None:
         raise ValueError("torn")
 
-    monkeypatch.setattr("emtui.journal.Journal.recent", broken)
+    monkeypatch.setattr("emtui.journal.journal.Journal.recent", broken)
     app = EmtuiApp(Profile(tmp_path / "ws"))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(lambda: app.failure is not None, pilot)
@@ -468,7 +468,7 @@ async def test_a_directory_that_is_not_ours_ends_it_with_one_line(tmp_path: Path
 async def test_what_an_earlier_start_left_unknown_is_looked_into_again(
     tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emtui.inquiry.LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr("emtui.link.inquiry.LOOK_AGAIN_S", 0.05)
     root = tmp_path / "ws"
     async with console(root):
         pass

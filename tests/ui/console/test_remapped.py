@@ -11,16 +11,17 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 from ui_harness import screen_lines, screen_text, until
 
-from emtui.app import CANNOT_OPEN_EXIT, EmtuiApp, run_console
 from emtui.commands import RunPod
+from emtui.console.app import CANNOT_OPEN_EXIT, EmtuiApp
+from emtui.console.running import run_console
+from emtui.console.screens.confirm import ConfirmDialog
+from emtui.console.screens.detail import DetailScreen
+from emtui.console.screens.help import HelpScreen
+from emtui.console.screens.run import RunDialog
+from emtui.console.screens.uplink import UplinkDialog
 from emtui.errors import ConfigProblem
 from emtui.models import PodSpec
 from emtui.profile import Profile
-from emtui.screens.confirm import ConfirmDialog
-from emtui.screens.detail import DetailScreen
-from emtui.screens.help import HelpScreen
-from emtui.screens.run import RunDialog
-from emtui.screens.uplink import UplinkDialog
 from emtui.settings import ConsoleSettings
 from emtui.theme_files import themes_folder
 from emtui.views import Stage

@@ -10,10 +10,10 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 from ui_harness import screen_text, until
 
-from emtui.app import CANNOT_OPEN_EXIT, EmtuiApp
+from emtui.console.app import CANNOT_OPEN_EXIT, EmtuiApp
+from emtui.console.screens.help import HelpScreen
+from emtui.console.screens.sign_in import SignInDialog
 from emtui.profile import Profile, Remote
-from emtui.screens.help import HelpScreen
-from emtui.screens.sign_in import SignInDialog
 from tests.serving import PASSWORD, served_here
 
 DEADLINE_S = 15.0
@@ -104,7 +104,7 @@ async def test_it_comes_when_the_dialog_that_is_open_is_closed(tmp_path: Path) -
     with served_here(tmp_path / "em") as em:
         profile = Profile(tmp_path / "ws", em=Remote(em.url, "client1"), has_local=False)
         async with console(profile, "question_mark") as (app, pilot):
-            await until(lambda: app._waits_to_sign_in, pilot, DEADLINE_S)
+            await until(lambda: app.signing_in.waits, pilot, DEADLINE_S)
             assert isinstance(app.screen, HelpScreen)
             await pilot.press("escape")
             await until_asked(app, pilot, em.url)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ui_harness import until
 
-from emtui.screens.main import MainScreen
+from emtui.console.screens.main import MainScreen
 from emtui.views import Feed
 from tests.ui.console.picture import IMAGES, LISTING, NOW, PictureApp
 

@@ -11,10 +11,10 @@ from textual.screen import Screen
 from textual.widgets import Static
 from ui_harness import NOW, until
 
+from emtui.console.screens.run import RunDialog
+from emtui.console.theming import register_themes, variable_defaults
 from emtui.errors import NotSignedIn
 from emtui.models import Image, PodSpec, PodState, PodStatus, Running, Waiting
-from emtui.screens.run import RunDialog
-from emtui.theming import register_themes, variable_defaults
 from emtui.views import CommandState, PodView, Stage
 from widgets.fields import Field, TextField
 
@@ -126,16 +126,16 @@ async def refuse_sign_in(_username: str, _password: str) -> None:
 
 def make_dialogs(work: Path) -> dict[str, tuple[Callable[[], Screen[Any]], tuple[str, ...]]]:
     """Each dialog by the name of its picture, with the keys that come before it is taken."""
-    from emtui.screens.build import BuildDialog
-    from emtui.screens.delete import DeleteDialog
-    from emtui.screens.detail import DetailScreen
-    from emtui.screens.downlink import DownlinkDialog
-    from emtui.screens.get_model import GetModelDialog
-    from emtui.screens.help import HelpScreen
-    from emtui.screens.load import LoadDialog
-    from emtui.screens.serve_model import ServeModelDialog
-    from emtui.screens.sign_in import SignInDialog
-    from emtui.screens.uplink import UplinkDialog
+    from emtui.console.screens.build import BuildDialog
+    from emtui.console.screens.delete import DeleteDialog
+    from emtui.console.screens.detail import DetailScreen
+    from emtui.console.screens.downlink import DownlinkDialog
+    from emtui.console.screens.get_model import GetModelDialog
+    from emtui.console.screens.help import HelpScreen
+    from emtui.console.screens.load import LoadDialog
+    from emtui.console.screens.serve_model import ServeModelDialog
+    from emtui.console.screens.sign_in import SignInDialog
+    from emtui.console.screens.uplink import UplinkDialog
 
     downlinks = work.parent / "downlinks"
     dockerfiles = ("echo-test/Dockerfile", "fisheye/Dockerfile.space")

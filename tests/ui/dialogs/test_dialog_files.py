@@ -8,10 +8,10 @@ from textual import events
 from ui_harness import screen_text, until
 
 from emtui.commands import Delete, Downlink, Uplink
-from emtui.screens.confirm import ConfirmDialog
-from emtui.screens.delete import DeleteDialog
-from emtui.screens.downlink import DownlinkDialog
-from emtui.screens.uplink import UplinkDialog
+from emtui.console.screens.confirm import ConfirmDialog
+from emtui.console.screens.delete import DeleteDialog
+from emtui.console.screens.downlink import DownlinkDialog
+from emtui.console.screens.uplink import UplinkDialog
 
 
 async def test_uplink_of_a_typed_path(work: Path) -> None:

@@ -19,12 +19,12 @@ from dialogs_harness import (
 from ui_harness import NOW, screen_text, until
 
 from emtui.commands import BuildImage, LoadImage, RunPod
+from emtui.console.screens.build import BuildDialog
+from emtui.console.screens.confirm import ConfirmDialog
+from emtui.console.screens.dialog import Dialog
+from emtui.console.screens.load import LoadDialog
+from emtui.console.screens.run import RunDialog
 from emtui.models import PodSpec
-from emtui.screens.build import BuildDialog
-from emtui.screens.confirm import ConfirmDialog
-from emtui.screens.dialog import Dialog
-from emtui.screens.load import LoadDialog
-from emtui.screens.run import RunDialog
 
 
 async def test_build_as_the_cursor_stood() -> None:

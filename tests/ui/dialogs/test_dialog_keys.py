@@ -9,15 +9,15 @@ from textual.widgets import Button
 from ui_harness import HOSTILE_NAMES, NOW, unsafe_characters, until
 
 from emtui.commands import BuildImage, Delete, Downlink, LoadImage, RunPod, Uplink
+from emtui.console.screens.build import BuildDialog
+from emtui.console.screens.confirm import ConfirmDialog
+from emtui.console.screens.delete import DeleteDialog
+from emtui.console.screens.downlink import DownlinkDialog
+from emtui.console.screens.get_model import GetModelDialog
+from emtui.console.screens.load import LoadDialog
+from emtui.console.screens.run import RunDialog
+from emtui.console.screens.uplink import UplinkDialog
 from emtui.models import PodSpec
-from emtui.screens.build import BuildDialog
-from emtui.screens.confirm import ConfirmDialog
-from emtui.screens.delete import DeleteDialog
-from emtui.screens.downlink import DownlinkDialog
-from emtui.screens.get_model import GetModelDialog
-from emtui.screens.load import LoadDialog
-from emtui.screens.run import RunDialog
-from emtui.screens.uplink import UplinkDialog
 
 
 @pytest.mark.parametrize("name", make_dialogs(Path()))

@@ -15,9 +15,9 @@ from dialogs_harness import (
 from ui_harness import until
 
 from emtui.commands import GetModel, ServeModel
-from emtui.screens.confirm import ConfirmDialog
-from emtui.screens.get_model import GetModelDialog
-from emtui.screens.serve_model import ServeModelDialog
+from emtui.console.screens.confirm import ConfirmDialog
+from emtui.console.screens.get_model import GetModelDialog
+from emtui.console.screens.serve_model import ServeModelDialog
 from widgets.path_picker import PathPicker
 
 

@@ -8,8 +8,8 @@ from textual import events
 from textual._xterm_parser import XTermParser
 from ui_harness import screen_text, until
 
+from emtui.console.screens.sign_in import SignInDialog
 from emtui.errors import NotSignedIn
-from emtui.screens.sign_in import SignInDialog
 
 WHERE = "https://em.example.org"
 

@@ -10,9 +10,9 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from ui_harness import HOSTILE_NAMES, screen_text, unsafe_characters, until
 
+from emtui.console.screens.typed_paths import read_line, read_lines, resolve
+from emtui.console.screens.uplink import UplinkDialog
 from emtui.files import existing
-from emtui.screens.typed_paths import read_line, read_lines, resolve
-from emtui.screens.uplink import UplinkDialog
 from widgets.path_picker import EntryList, PathPicker, read_folder, shown
 
 

@@ -8,8 +8,8 @@ from dialogs_harness import FAILED, HELP, DialogApp
 from textual.widgets import Static
 from ui_harness import HOSTILE_NAMES, screen_text, unsafe_characters, until
 
-from emtui.screens.detail import DetailScreen, plain_report
-from emtui.screens.help import HelpScreen
+from emtui.console.screens.detail import DetailScreen, plain_report
+from emtui.console.screens.help import HelpScreen
 from emtui.views import Stage
 from widgets.safe_input import SafeInput
 

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widget import Widget
 from ui_harness import MONOTONIC, NOW
 
-from emtui.theming import line_filters, register_themes, variable_defaults
+from emtui.console.theming import line_filters, register_themes, variable_defaults
 from widgets.activity_pane import ActivityPane
 from widgets.files_pane import FilesPane
 from widgets.grid_pane import GridPane

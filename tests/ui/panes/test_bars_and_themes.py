@@ -10,10 +10,10 @@ from textual.color import Color
 from ui_harness import HOSTILE_NAMES, MONOTONIC, NOW, screen_lines, unsafe_characters, until
 
 from emtui.commands import REGISTRY
+from emtui.console.theming import load_theme
 from emtui.errors import ConfigProblem
 from emtui.plain import EndpointInfo, Vitals
 from emtui.theme_files import STATUS_KEYS, parse, theme_names
-from emtui.theming import load_theme
 from emtui.views import LinkHealth
 from widgets.cells import bar, cut, cut_left, left, right, wrap
 from widgets.frame import edge

@@ -6,7 +6,7 @@ from pathlib import Path
 from emtui.local import glance, store
 from emtui.local.glance import entries_of, names_in
 from emtui.local.workspace import Workspace
-from emtui.sqlite import pack
+from emtui.storage.sqlite import pack
 
 
 def test_it_reads_what_the_store_writes(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What was asked, when, by whom, and how it ended."""

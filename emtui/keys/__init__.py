@@ -1,0 +1,1 @@
+"""Which key does what, and what the keys are called."""

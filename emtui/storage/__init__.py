@@ -1,0 +1,1 @@
+"""What every database and every locked folder have in common."""
