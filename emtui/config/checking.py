@@ -1,26 +1,23 @@
-"""What a configuration says, judged by the model: every problem at once, and what is odd. Imports pydantic."""
+"""What a configuration says, judged by the model: every problem at once, and what is odd."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from emtui.config.document import Document
-from emtui.config.kinds import Wrong, meant, shown
-from emtui.config.model import TABLES, Config, keys_of
+from emtui.config.kinds import Names, Wrong, meant, shown
+from emtui.config.model import SINGLE_TABLES, TABLES, Setting, keys_of
 from emtui.config.problems import Problem, Problems, did_you_mean, key_of
 
 Tables = dict[str, Any]
 """What a file says, and nothing else: `{"default_profile": …, "console": {…}, "profile": {NAME: {…}}}`."""
 
+Path = tuple[str | int, ...]
+
 # Of each sort, one after the other: whoever has more to mend looks again.
 _MOST_TOLD = 100
 _MOST_KEYS = 200
-
-_SINGLE = ("console", "local", "command_line")
-_KINDS = {"dataclass_type": "a table", "dict_type": "a table", "string_type": "a text in quotes"}
 
 
 @dataclass(frozen=True)
@@ -45,17 +42,12 @@ class Checked:
 
 def check(document: Document) -> Checked:
     """Judge a document. Every problem is told, in the order of lines."""
-    values = {**document.values, "keys": flat(document.values.get("keys", {}))}
-    problems = list(islice(_unknown(document), _MOST_TOLD))
-    config = None
-    try:
-        config = adapter().validate_python(values)
-    except ValidationError as error:
-        problems += (_problem(document, one) for one in islice(error.errors(include_url=False), _MOST_TOLD))
-    problems += _key_problems(document, values["keys"])
-    problems += islice(_whole(document), _MOST_TOLD)
+    judge = _Judge(document)
+    tables = judge.tables()
+    problems = [*judge.wrong, *islice(_key_problems(document), _MOST_TOLD), *islice(_whole(document), _MOST_TOLD)]
+    problems += islice(_unknown(document), _MOST_TOLD)
     problems.sort(key=lambda problem: problem.line or 0)
-    return Checked(_given(config, values) if config is not None else {}, tuple(problems), document.version)
+    return Checked(tables, tuple(problems), document.version)
 
 
 def checked(document: Document) -> Checked:
@@ -64,11 +56,6 @@ def checked(document: Document) -> Checked:
     if found.errors:
         raise Problems(found.errors)
     return found
-
-
-def adapter() -> TypeAdapter[Config]:
-    """What pydantic makes of the model."""
-    return TypeAdapter(Config)
 
 
 def flat(keys: object, before: str = "") -> Any:
@@ -81,38 +68,75 @@ def flat(keys: object, before: str = "") -> Any:
     return found
 
 
-def _given(config: Config, values: Mapping[str, Any]) -> Tables:
-    """What pydantic has read, where the file says something."""
-    tables: Tables = {"keys": dict(config.keys)}
-    if "default_profile" in values:
-        tables["default_profile"] = config.default_profile
-    for name in _SINGLE:
-        tables[name] = _of_table(getattr(config, name), values.get(name, {}))
-    tables["profile"] = {name: _of_table(table, values["profile"][name]) for name, table in config.profile.items()}
-    return tables
-
-
-def _of_table(table: object, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: getattr(table, key) for key in values if hasattr(table, key)}
-
-
-def _problem(document: Document, error: Mapping[str, Any]) -> Problem:
-    cause = error.get("ctx", {}).get("error")
-    path = path_in(document, error["loc"])
-    if isinstance(cause, Wrong):
-        mend = cause.remedy or "Mend it there."
-        return document.problem(path, str(cause), f"{did_you_mean(cause.meant)}{mend}")
-    if cause is not None:
-        return document.problem(path, str(cause), "Mend it there.")
-    what = f"{_KINDS.get(error['type'], error['msg'])} is expected, not {shown(error['input'])}"
-    return document.problem(path, what, "Mend it there.")
-
-
 def path_in(document: Document, place: Sequence[str | int]) -> Sequence[str | int]:
-    """Where pydantic's place is in the file; ids of keys may be several tables there."""
+    """Where a key of `Tables` is in the file; ids of keys may be several tables there."""
     if len(place) > 1 and place[0] == "keys":
         return _path_of_id(document, str(place[1]))
     return place
+
+
+class _Judge:
+    """Reads a document by the model. What is wrong gathers in `wrong`, and is left out of what is read."""
+
+    def __init__(self, document: Document) -> None:
+        self.wrong: list[Problem] = []
+        self._document = document
+
+    def tables(self) -> Tables:
+        values = self._document.values
+        found: Tables = {"keys": {}, "profile": {}}
+        found |= self._read(keys_of(""), values, ())
+        for name in SINGLE_TABLES:
+            found[name] = self._read(keys_of(name), self._table(values, (), name), (name,))
+        profiles = self._table(values, (), "profile")
+        for name in profiles:
+            path = ("profile", name)
+            found["profile"][name] = self._read(keys_of("profile"), self._table(profiles, path[:1], name), path)
+        keys = flat(self._table(values, (), "keys"))
+        for name in islice(keys, _MOST_KEYS):
+            if isinstance(keys[name], str):
+                found["keys"][name] = keys[name]
+            else:
+                self._tell(
+                    path_in(self._document, ("keys", name)), f"a text in quotes is expected, not {shown(keys[name])}"
+                )
+        return found
+
+    def _table(self, values: Mapping[str, Any], path: Path, name: str) -> Mapping[str, Any]:
+        table = values.get(name, {})
+        if isinstance(table, dict):
+            return table
+        self._tell((*path, name), f"a table is expected, not {shown(table)}")
+        return {}
+
+    def _read(self, known: Mapping[str, Setting], values: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        found = {}
+        for key, value in values.items():
+            if key in known:
+                kind = known[key].about.kind
+                try:
+                    found[key] = self._items(kind, value, (*path, key)) if isinstance(kind, Names) else kind.read(value)
+                except ValueError as error:
+                    self._refuse((*path, key), error)
+        return found
+
+    def _items(self, kind: Names, value: object, path: Path) -> tuple[str, ...]:
+        """Each of several texts by itself, so that the line of the one that is wrong can be told."""
+        found = []
+        for number, item in enumerate(kind.read_array(value)):
+            try:
+                found.append(kind.item.read(item))
+            except ValueError as error:
+                self._refuse((*path, number), error)
+        return tuple(found)
+
+    def _refuse(self, path: Path, error: ValueError) -> None:
+        wrong = error if isinstance(error, Wrong) else Wrong(str(error))
+        self._tell(path, str(wrong), f"{did_you_mean(wrong.meant)}{wrong.remedy or 'Mend it there.'}")
+
+    def _tell(self, path: Sequence[str | int], what: str, remedy: str = "Mend it there.") -> None:
+        if len(self.wrong) < _MOST_TOLD:
+            self.wrong.append(self._document.problem(path, what, remedy))
 
 
 def _path_of_id(document: Document, name: str) -> Sequence[str | int]:
@@ -125,7 +149,7 @@ def _unknown(document: Document) -> Iterator[Problem]:
     values = document.values
     known = [*keys_of(""), *(name for name in TABLES if name), "keys"]
     yield from _unknown_in(document, (), values, known, "")
-    for name in _SINGLE:
+    for name in SINGLE_TABLES:
         if isinstance(table := values.get(name), dict):
             yield from _unknown_in(document, (name,), table, keys_of(name), name)
     profiles = values.get("profile")
@@ -152,16 +176,19 @@ def _elsewhere(key: str, here: str) -> str:
     return ""
 
 
-def _key_problems(document: Document, keys: object) -> Iterator[Problem]:
+def _key_problems(document: Document) -> Iterator[Problem]:
     """What the key map says to `[keys]`: ids that are not known are told, keys that cannot be had stop."""
+    keys = flat(document.values.get("keys", {}))
+    if not keys or not isinstance(keys, dict):
+        return
+    if len(keys) > _MOST_KEYS:
+        yield document.problem(["keys"], f"at most {_MOST_KEYS} keys are expected, not {len(keys)}", "Leave some out.")
+        return
     from emtui.keys.keymap import KEYS, check_keys
 
-    if isinstance(keys, dict) and len(keys) > _MOST_KEYS:
-        yield document.problem(["keys"], f"at most {_MOST_KEYS} keys are expected, not {len(keys)}", "Leave some out.")
-    elif isinstance(keys, dict):
-        for problem in check_keys({name: value for name, value in keys.items() if isinstance(value, str)}):
-            path = _path_of_id(document, problem.id)
-            yield document.problem(path, problem.message, problem.remedy, is_warning=problem.id not in KEYS)
+    for problem in check_keys({name: value for name, value in keys.items() if isinstance(value, str)}):
+        path = _path_of_id(document, problem.id)
+        yield document.problem(path, problem.message, problem.remedy, is_warning=problem.id not in KEYS)
 
 
 def _whole(document: Document) -> Iterator[Problem]:

@@ -1,13 +1,11 @@
 """The configuration as the rest of emtui takes it: the values that the file has, and where each of them stands."""
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emtui.config.document import parse, read_source, stamp_of
-from emtui.config.problems import Problems, key_of
+from emtui.config.problems import Problems
 from emtui.errors import ConfigProblem
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ class Loaded:
     tables: Mapping[str, Any] = field(default_factory=dict)
     odd: tuple[tuple[str, str], ...] = ()
     is_there: bool = True
-    _lines: "Mapping[str, int] | Document" = field(default_factory=dict, repr=False)
+    _document: "Document | None" = field(default=None, repr=False)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -50,32 +48,25 @@ class Loaded:
 
     def line(self, path: Sequence[str | int]) -> int | None:
         """The line of a key of `tables`, None where it is not known."""
-        if isinstance(self._lines, Mapping):
-            return self._lines.get(key_of(path))
-        return self._lines.positions.line(_path(self._lines, path))
+        if self._document is None:
+            return None
+        from emtui.config.checking import path_in
+
+        return self._document.positions.line(path_in(self._document, path))
 
 
 def load(file: Path) -> Loaded:
-    """The configuration in `file`, which is judged where it has changed since the last time. Blocks.
+    """The configuration in `file`, judged. Blocks.
 
     Raises:
         ConfigProblem: it is missing, cannot be read, or a value is wrong; file, line, key and remedy are named.
     """
-    from emtui.config.cache import Kept, keep, recall
-
-    with contextlib.suppress(OSError, ValueError):  # reading it will tell what is wrong
-        kept = recall(file, stamp_of(file.stat()))
-        if kept is not None:
-            return Loaded(file, kept.tables, kept.odd, _lines=kept.lines)
-    source = read_source(file)
-    document = parse(source)
     from emtui.config.checking import checked
+    from emtui.config.document import parse, read_source
 
+    document = parse(read_source(file))
     found = checked(document)
-    loaded = Loaded(file, found.tables, tuple((one.text, one.remedy) for one in found.warnings), _lines=document)
-    lines = {key_of(path): line for path in _paths(found.tables) if (line := loaded.line(path)) is not None}
-    keep(file, source.stamp, Kept(found.tables, lines, loaded.odd))
-    return loaded
+    return Loaded(file, found.tables, tuple((one.text, one.remedy) for one in found.warnings), _document=document)
 
 
 def judge(file: Path) -> "Checked":
@@ -85,6 +76,7 @@ def judge(file: Path) -> "Checked":
         ConfigProblem: it cannot be read at all: then there is one problem only.
     """
     from emtui.config.checking import Checked, check
+    from emtui.config.document import parse, read_source
 
     try:
         return check(parse(read_source(file)))
@@ -129,20 +121,3 @@ def profile_named(loaded: Loaded, name: str) -> Mapping[str, Any]:
             remedy=f"{did_you_mean(meant(name, loaded.profiles))}There are: {known}.",
         )
     return table
-
-
-def _paths(tables: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    for name, table in tables.items():
-        if name == "profile":
-            yield from ((name, profile, key) for profile, values in table.items() for key in values)
-            yield from ((name, profile) for profile in table)
-        elif isinstance(table, Mapping):
-            yield from ((name, key) for key in table)
-        else:
-            yield (name,)
-
-
-def _path(document: "Document", path: Sequence[str | int]) -> Sequence[str | int]:
-    from emtui.config.checking import path_in
-
-    return path_in(document, path)

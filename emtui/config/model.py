@@ -1,8 +1,8 @@
 """The configuration as one model: its validator, its documentation and its JSON Schema are made of these classes.
 
 Every key says what it means, gives an example, and names the option that says the same; the environment variable that
-says the same follows from its name. They are plain dataclasses, so that knowing the variables costs no start anything;
-pydantic is told by `About` how to read each key when there is a file to be judged (`emtui.config.checking`).
+says the same follows from its name. They are plain dataclasses, and each key has its `Kind`, which reads and describes
+it: to judge a file costs a start less than importing a library that would.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,6 @@ from emtui.config.kinds import (
     File,
     Flag,
     Kind,
-    Names,
     Seconds,
     Text,
     Url,
@@ -52,22 +51,6 @@ class About:
     option: str = ""
     variable: str | None = ""
     without: str = ""
-
-    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> Any:
-        from pydantic_core import core_schema
-
-        read = core_schema.no_info_plain_validator_function
-        if isinstance(self.kind, Names):
-            # Each of them is judged, so that the line of the one that is wrong can be told.
-            texts = core_schema.tuple_variable_schema(read(self.kind.item.read), strict=False)
-            return core_schema.chain_schema([read(self.kind.read_array), texts])
-        return read(self.kind.read)
-
-    def __get_pydantic_json_schema__(self, _core_schema: Any, _handler: Any) -> dict[str, Any]:
-        import tomllib
-
-        example = tomllib.loads(f"example = {self.example}")["example"]
-        return {"description": self.meaning, **self.kind.schema(), "examples": [example]}
 
 
 def _themes() -> tuple[str, ...]:
@@ -223,6 +206,9 @@ class Config:
     command_line: CommandLineTable = field(default_factory=CommandLineTable)
     profile: dict[str, ProfileTable] = field(default_factory=dict)
 
+
+SINGLE_TABLES = ("console", "local", "command_line")
+"""The tables that there can be one of."""
 
 TABLES: dict[str, type] = {
     "": Config,
