@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run emtui. Returns its exit code."""
     if arguments is None and "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
-        from emtui.cli.completing import complete
+        from emtui.cli.nouns.completing import complete
 
         complete()
     words = list(sys.argv[1:] if arguments is None else arguments)

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from emtui.cli.completing import KNOWS_PATHS, rule_for
-from emtui.cli.completion import SHELLS
 from emtui.cli.nouns import NOUNS
+from emtui.cli.nouns.completing import KNOWS_PATHS, rule_for
+from emtui.cli.nouns.completion import SHELLS
 from emtui.cli.verb import parser_of
 from emtui.completing.asking import PATIENCE_S
 from emtui.completing.finder import Finder

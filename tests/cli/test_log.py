@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from emtui.cli.log import SIGNS
+from emtui.cli.nouns.log import SIGNS
 from emtui.commands import Delete, Uplink
 from emtui.local.workspace import Workspace
 from emtui.views import Stage

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from emtui.__main__ import main
-from emtui.cli import serve as command
+from emtui.cli.nouns import serve as command
 from emtui.errors import ConfigProblem, WorkspaceProblem
 from emtui.server.description import pages
 from emtui.server.http.edges import Unexpected

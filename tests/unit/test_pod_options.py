@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emtui.__main__ import main
-from emtui.cli import serve
+from emtui.cli.nouns import serve
 from emtui.cli.profile_options import add_profile_options, profile_from
 from emtui.cli.verb import parser_of
 from emtui.config.layers import resolve

@@ -249,7 +249,7 @@ def _configure_sync(parser: ArgumentParser) -> None:
 
 
 async def _sync(call: Call) -> None:
-    from emtui.cli.sync import sync
+    from emtui.cli.nouns.sync import sync
 
     await sync(call)
 

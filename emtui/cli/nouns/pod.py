@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emtui.cli.exit_codes import Exit
+from emtui.cli.nouns.pod_status import STATUS_DESCRIPTION, configure_status, status
 from emtui.cli.output import Output
-from emtui.cli.pod_status import STATUS_DESCRIPTION, configure_status, status
 from emtui.cli.questions import agree
 from emtui.cli.running import Call, online
 from emtui.cli.told import carry_out, state_document
