@@ -60,6 +60,11 @@ class Command:
         """One line that says what this very command does. It may hold foreign text."""
         raise NotImplementedError
 
+    @property
+    def can_be_repeated(self) -> bool:
+        """Whether it can be done again later, by somebody else."""
+        return True
+
     def to_json(self) -> str:
         """For the journal. Lone surrogates (names that are not UTF-8) survive as `\\udcXX` escapes."""
         return json.dumps({item.name: _plain(getattr(self, item.name)) for item in fields(self)})
@@ -120,13 +125,15 @@ class Downlink(Command):
     """Files of the volume into a folder of the operator's disk, or one file to a name there.
 
     `target` is a folder where `is_folder` says so (it is made where it is missing), where there is one, and for
-    several files and for folders; else it is the new name of the one file.
+    several files and for folders; else it is the new name of the one file. `is_for_stdout`: it is a temporary file,
+    whose content goes to a script.
     """
 
     paths: tuple[str, ...]
     target: Path
     overwrite: bool = False
     is_folder: bool = False
+    is_for_stdout: bool = False
 
     name = "downlink"
     title = "Downlink"
@@ -135,7 +142,11 @@ class Downlink(Command):
     changes_remote = False
 
     def describe(self) -> str:
-        return f"downlink {_several(self.paths)} → {self.target}"
+        return f"downlink {_several(self.paths)} → {'stdout' if self.is_for_stdout else self.target}"
+
+    @property
+    def can_be_repeated(self) -> bool:
+        return not self.is_for_stdout
 
     @classmethod
     def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -242,11 +253,12 @@ class ServeModel(Command):
 
 @dataclass(frozen=True, slots=True)
 class GetModel(Command):
-    """A model of the Grid Node into a file of the operator's disk."""
+    """A model of the Grid Node into a file of the operator's disk; `is_for_stdout` as in `Downlink`."""
 
     model_id: str
     target: Path
     overwrite: bool = False
+    is_for_stdout: bool = False
 
     name = "get_model"
     title = "Get model"
@@ -256,7 +268,11 @@ class GetModel(Command):
     changes_remote = False
 
     def describe(self) -> str:
-        return f"get model {self.model_id} → {self.target}"
+        return f"get model {self.model_id} → {'stdout' if self.is_for_stdout else self.target}"
+
+    @property
+    def can_be_repeated(self) -> bool:
+        return not self.is_for_stdout
 
     @classmethod
     def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:

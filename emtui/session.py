@@ -22,7 +22,7 @@ from emtui.link.link import Link
 from emtui.link.patience import Patience
 from emtui.opening import Ends, SignInAt, absent, open_ends
 from emtui.profile import Profile
-from emtui.threads import in_thread
+from emtui.threads import opened_in_thread
 from emtui.views import CommandState, Stage
 
 T = TypeVar("T")
@@ -199,8 +199,7 @@ async def open_session(
         ends = await stack.enter_async_context(
             open_ends(profile, holder=holder, wait_s=wait_s, on_wait=on_wait or _unheard)
         )
-        journal = await in_thread(Journal, ends.folder / "journal.db")
-        stack.callback(journal.close)
+        journal = await stack.enter_async_context(opened_in_thread(lambda: Journal(ends.folder / "journal.db")))
         session = Session(profile, ends, journal, Patience(give_up_s=give_up_s))
         for link in (session.em, session.grid):
             link.start()

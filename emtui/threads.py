@@ -1,11 +1,21 @@
 """Blocking work off the event loop, safe against cancellation."""
 
 import asyncio
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Closable(Protocol):
+    """What has to be closed."""
+
+    def close(self) -> object: ...
+
+
+C = TypeVar("C", bound=Closable)
 
 
 async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -25,3 +35,15 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
         work.exception()  # looked at, so that asyncio does not report it as forgotten
         raise cancelled
     return work.result()
+
+
+@contextlib.asynccontextmanager
+async def opened_in_thread(make: Callable[[], C]) -> AsyncIterator[C]:
+    """What `make` opens, closed at the end; also where the caller is cancelled while it is being opened."""
+    made: list[C] = []
+    try:
+        await in_thread(lambda: made.append(make()))
+        yield made[0]
+    finally:
+        for one in made:
+            one.close()

@@ -20,12 +20,12 @@ async def agree(out: Output, question: str, *, yes: bool, names: tuple[str, ...]
     """
     if yes:
         return
-    if not (sys.stdin.isatty() and out.stderr.isatty()):
-        raise Unconfirmed(f"{question} Nobody can be asked: this is not a terminal")
-    for name in names[:_MOST_NAMED]:
+    for name in names[:_MOST_NAMED] if len(names) > 1 else ():  # the question itself names a single one
         out.say(f"  {name}")
     if len(names) > _MOST_NAMED:
         out.say(f"  and {len(names) - _MOST_NAMED} more")
+    if not (sys.stdin.isatty() and out.stderr.isatty()):
+        raise Unconfirmed(f"{question} Nobody can be asked: this is not a terminal")
     out.clear()
     out.stderr.write(f"{safe_str(question)} [y/N] ")
     out.stderr.flush()

@@ -261,7 +261,7 @@ class EmtuiApp(DressedApp[None]):
         state = await self.conductor.look_into(number)
         command = self.conductor.command(number)
         if command is None:
-            self.main.say("The journal does not know enough of it to do it again.")
+            self.main.say("It cannot be done again: the journal does not know enough of it, or it was for a script.")
             return
         is_unknown = state is not None and state.stage is Stage.UNKNOWN
         consequence = (

@@ -206,8 +206,10 @@ class Conductor:
         return link.states.get(number)
 
     def command(self, number: int) -> Command | None:
-        """A command of Activity, to be done again. None where the journal cannot restore it."""
-        return self._commands.get(number)
+        """A command of Activity, to be done again. None where that cannot be: the journal cannot restore it, or it was
+        for a script's pipe."""
+        command = self._commands.get(number)
+        return command if command is not None and command.can_be_repeated else None
 
     async def search(self, query: str) -> SearchAnswer:
         """What the Grid Node knows of a tag or an encrypted model's id. Raises EmtuiError."""

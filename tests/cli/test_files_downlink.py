@@ -119,6 +119,7 @@ def test_stdout_gets_the_bytes_and_nothing_else(emtui: Cli, volume: Path, here: 
     assert done.stdout == data
     assert done.stderr == ""
     assert tree(here) == {}
+    assert emtui.ok("log").rows[-1][2] == "downlink a → stdout"
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ async def _to_stdout(call: Call, path: str, node: FileNode | None) -> None:
 
     if node is None or node.is_directory:
         raise BadRequest(f"/{path} is a folder, and stdout takes one file", remedy="Name a file, or a folder with -o.")
-    await fetched_to_stdout(call, lambda place: Downlink((path,), place))
+    await fetched_to_stdout(call, lambda place: Downlink((path,), place, is_for_stdout=True))
 
 
 # ------------------------------------------------------------------------------------------------------- delete

@@ -17,7 +17,6 @@ from emtui.errors import NotFound
 
 if TYPE_CHECKING:
     from emtui.backend import GridNode
-    from emtui.commands import GetModel
     from emtui.completing.cache import Kind
 
 T = TypeVar("T")
@@ -147,16 +146,13 @@ async def _get(call: Call) -> None:
 
     model_id, output = call.options.model_id, call.options.output
 
-    def command_for(target: Path, *, overwrite: bool = False) -> "GetModel":
-        return GetModel(model_id, target, overwrite)
-
     if output == STDOUT:
-        await _of_model(fetched_to_stdout(call, command_for))
+        await _of_model(fetched_to_stdout(call, lambda place: GetModel(model_id, place, is_for_stdout=True)))
         return
     target, is_there = await in_thread(_target, model_id, output)
     if is_there:
         await agree(call.out, f"{target} exists. Overwrite it?", yes=call.options.yes)
-    await _of_model(carry_out(call, command_for(target, overwrite=is_there)))
+    await _of_model(carry_out(call, GetModel(model_id, target, overwrite=is_there)))
 
 
 def _target(model_id: str, output: str | None) -> tuple[Path, bool]:
