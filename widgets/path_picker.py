@@ -243,7 +243,8 @@ class PathPicker(Vertical):
         self._takes_many = takes_many
         self._marks: dict[Path, None] = {}
         self._show_hidden = False
-        self._wanted_name = ""
+        # Held, not looked up: a folder may still be read while the dialog around it goes.
+        self._where = Static(id="where")
         self._list = EntryList(lambda entry: self.folder / entry.name in self._marks)
 
     @property
@@ -252,7 +253,7 @@ class PathPicker(Vertical):
         return tuple(self._marks)
 
     def compose(self) -> ComposeResult:
-        yield Static(id="where")
+        yield self._where
         yield self._list
 
     def on_mount(self) -> None:
@@ -310,7 +311,7 @@ class PathPicker(Vertical):
             name = "…" + name[2:]
         where = Content.assemble(safe_text(name, "bold"), (marks, "$em-normal"))
         gap = " " * max(0, width - where.cell_length - cell_len(keys))
-        self.query_one("#where", Static).update(Content.assemble(where, gap, (keys, "$em-muted")))
+        self._where.update(Content.assemble(where, gap, (keys, "$em-muted")))
 
     def on_resize(self) -> None:
         self._show_where()

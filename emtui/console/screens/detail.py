@@ -121,7 +121,7 @@ class DetailScreen(ModalScreen[None]):
     def update(self, state: CommandState) -> None:
         """Show how the command is by now."""
         self._state = state
-        if self.is_mounted:
+        if self.is_mounted and not self._is_over:
             self._show()
             self._fit()
 

@@ -164,7 +164,7 @@ class Form(ModalScreen[ResultT | None], Generic[ResultT]):
 
     def show_words(self) -> None:
         """Say anew what will happen."""
-        if not self.is_attached or self._is_over:
+        if not self._is_here:
             return
         try:
             lines = self.words()
@@ -174,7 +174,16 @@ class Form(ModalScreen[ResultT | None], Generic[ResultT]):
             lines = [Content.assemble((f"{label} ", "$em-muted"), safe_text(what, "$em-muted"))]
         if any(field.problem for field in self.fields()):
             lines = [Content.styled("Nothing is done yet: see above.", "$em-muted")]
-        self.query_one("#words", Static).update(Content("\n").join(lines))
+        self.say(Content("\n").join(lines))
+
+    def say(self, words: Content) -> None:
+        """Put this where it says what will happen; an answer may come when the dialog is gone."""
+        if self._is_here:
+            self.query_one("#words", Static).update(words)
+
+    @property
+    def _is_here(self) -> bool:
+        return self.is_attached and not self._is_over
 
     def fields(self) -> Iterable[Field]:
         return self.query(Field)
@@ -254,7 +263,7 @@ class Form(ModalScreen[ResultT | None], Generic[ResultT]):
                 field.focus_control()
         self.show_words()
         if not any(field.problem for field in self.fields()):
-            self.query_one("#words", Static).update(told(error))
+            self.say(told(error))
 
 
 def told(error: EmtuiError) -> Content:

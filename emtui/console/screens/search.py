@@ -77,7 +77,7 @@ class SearchDialog(Dialog[None]):
                 self._answer = await self._search(query)
             self.show_words()
         except EmtuiError as error:
-            self.query_one("#words", Static).update(told(error))
+            self.say(told(error))
         finally:
             self._is_busy = False
 
