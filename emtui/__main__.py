@@ -11,13 +11,32 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run emtui. Returns its exit code."""
-    if arguments is None and "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
+    """Run emtui, with `arguments` inside of another program. Returns its exit code."""
+    if arguments is not None:
+        return _run(arguments)
+    if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
         from emtui.cli.nouns.completing import complete
 
         complete()
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if words == ["--version"]:
+    from emtui.cli.streams import lost, prepare
+
+    prepare()
+    try:
+        code = _run(sys.argv[1:])
+    except SystemExit as end:  # the parser's
+        code = end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt:
+        sys.stderr.write("emtui: interrupted\n")
+        code = 130
+    problem = lost()
+    if problem is None:
+        return code
+    sys.stderr.write(f"emtui: stdout: {problem.strerror}. What it had to say is lost, and not what it has done.\n")
+    return code or 1
+
+
+def _run(words: Sequence[str]) -> int:
+    if list(words) == ["--version"]:
         from emtui import __version__
 
         sys.stdout.write(f"emtui {__version__}\n")

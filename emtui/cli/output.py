@@ -64,7 +64,7 @@ class Output:
         cells = [tuple(safe_str(cell) for cell in row) for row in rows]
         if not cells:
             return
-        widths = [max(len(row[column]) for row in (tuple(header), *cells)) for column in range(len(header))]
+        widths = [max(_cells(row[column]) for row in (tuple(header), *cells)) for column in range(len(header))]
         self.line(self._bold(_aligned(header, widths, right)))
         self.stdout.writelines(f"{_aligned(row, widths, right)}\n" for row in cells)
 
@@ -110,10 +110,20 @@ class Output:
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int], right: Sequence[int]) -> str:
-    return _GAP.join(
-        cell.rjust(width) if column in right else cell.ljust(width)
-        for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-    ).rstrip()
+    cells: list[str] = []
+    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        gap = " " * (width - _cells(cell))
+        cells.append(gap + cell if column in right else cell + gap)
+    return _GAP.join(cells).rstrip()
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal a text takes: an ideograph has two, a combining mark none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def write_what_can_be_shown(stream: TextIO) -> None:

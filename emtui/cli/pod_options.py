@@ -1,10 +1,13 @@
 """What pods of local mode may do and use, as options of `emtui`, `emtui serve` and `emtui doctor`."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentTypeError
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from emtui.pod import limits as pod_limits
+
+if TYPE_CHECKING:
+    from argparse import _ActionsContainer
 
 T = TypeVar("T")
 
@@ -12,9 +15,8 @@ POD_OPTIONS = ("pod_network", "pod_read_only", "pod_memory", "pod_cpus", "pod_pr
 """As they are called in the configuration, and with dashes as options."""
 
 
-def add_pod_options(parser: ArgumentParser) -> None:
-    """Let `parser` take them."""
-    group = parser.add_argument_group("pods of local mode")
+def add_pod_options(group: "_ActionsContainer") -> None:
+    """Let a parser take them, or one of its groups."""
     group.add_argument("--pod-network", action="store_true", help="let pods and builds reach the network")
     group.add_argument(
         "--pod-read-only", action="store_true", help="let pods write to the volume and to /tmp, and nowhere else"

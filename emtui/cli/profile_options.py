@@ -1,7 +1,7 @@
 """What to open, as options of `emtui` and `emtui doctor`: a workspace, a profile, addresses. Imports nothing that
 costs time, since the console's start goes through it."""
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,38 +15,43 @@ MOST_TIMEOUT_S = 31_536_000
 """A year: more than anybody waits."""
 
 
-def add_profile_options(parser: ArgumentParser) -> None:
-    """Let `parser` take them."""
-    parser.add_argument(
+def add_profile_options(parser: ArgumentParser, *, with_engine: bool = True) -> None:
+    """Let `parser` take them; its help tells those for the engine and its pods only `with_engine`."""
+    group = parser.add_argument_group("options of every command")
+    group.add_argument(
         "--local", metavar="DIR", type=path_option, help="open the workspace in DIR; its files are in DIR/volume"
     )
-    parser.add_argument(
+    group.add_argument(
         "--demo", action="store_true", help="open a workspace with files, an image and models to try things on"
     )
-    parser.add_argument("-p", "--profile", metavar="NAME", help="open the profile NAME of the configuration")
-    parser.add_argument(
+    group.add_argument("-p", "--profile", metavar="NAME", help="open the profile NAME of the configuration")
+    group.add_argument(
         "--config", metavar="FILE", type=path_option, help="the configuration, in place of the usual one"
     )
-    parser.add_argument("--em-url", metavar="URL", help="the EM's address: https://HOST[:PORT][/PATH]")
-    parser.add_argument("--grid-url", metavar="URL", help="the Grid Node's address")
-    parser.add_argument("--username", metavar="NAME", help="who signs in; the password is asked for")
-    parser.add_argument("--api", choices=APIS, help="the EM API's dialect (default: auto)")
-    parser.add_argument(
+    group.add_argument("--em-url", metavar="URL", help="the EM's address: https://HOST[:PORT][/PATH]")
+    group.add_argument("--grid-url", metavar="URL", help="the Grid Node's address")
+    group.add_argument("--username", metavar="NAME", help="who signs in; the password is asked for")
+    group.add_argument("--api", choices=APIS, help="the EM API's dialect (default: auto)")
+    group.add_argument(
         "--ca-file", metavar="FILE", type=path_option, help="the certificates to trust, in place of the system's"
     )
-    parser.add_argument("--insecure", action="store_true", help="allow plain http to another machine")
-    parser.add_argument("--read-only", action="store_true", help="change nothing on the EM and the Grid Node")
-    parser.add_argument(
+    group.add_argument("--insecure", action="store_true", help="allow plain http to another machine")
+    group.add_argument("--read-only", action="store_true", help="change nothing on the EM and the Grid Node")
+    group.add_argument(
         "--timeout",
         metavar="SECONDS",
         type=timeout_option,
         help="how long to wait for a busy or absent other side, 0 without an end (default: 60; the console waits on)",
     )
-    parser.add_argument("--engine", choices=ENGINES, help="what runs the images (default: the best that works here)")
-    parser.add_argument(
+    engine = parser.add_argument_group("images and pods of local mode")
+    engine.add_argument("--engine", choices=ENGINES, help="what runs the images (default: the best that works here)")
+    engine.add_argument(
         "--base-images", metavar="NAME,NAME…", help="the base images on board (default: alpine, busybox, debian, …)"
     )
-    add_pod_options(parser)
+    add_pod_options(engine)
+    if not with_engine:
+        for action in engine._group_actions:
+            action.help = SUPPRESS
 
 
 def path_option(text: str) -> Path:

@@ -1,6 +1,7 @@
 """Questions to whoever sits at the terminal. Without one nothing is ever asked: `--yes`, or a refusal."""
 
 import asyncio
+import signal
 import sys
 
 from emtui.cli.output import Output
@@ -30,6 +31,8 @@ async def agree(out: Output, question: str, *, yes: bool, names: tuple[str, ...]
     out.stderr.write(f"{safe_str(question)} [y/N] ")
     out.stderr.flush()
     answer = await _line(out)
+    if not answer.endswith("\n"):  # Ctrl+D
+        out.stderr.write("\n")
     if answer.strip().lower() not in ("y", "yes"):
         raise Cancelled("not agreed to, nothing was done", remedy="")
 
@@ -39,15 +42,23 @@ async def secret(out: Output, prompt: str) -> str:
     import termios
 
     out.clear()
-    out.stderr.write(safe_str(prompt))
-    out.stderr.flush()
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
-    termios.tcsetattr(terminal, termios.TCSAFLUSH, silent)
+
+    def begin() -> None:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, silent)
+        out.stderr.write(safe_str(prompt))
+        out.stderr.flush()
+
+    loop = asyncio.get_running_loop()
+    # The shell that had the terminal between Ctrl+Z and `fg` leaves it as it likes it.
+    loop.add_signal_handler(signal.SIGCONT, begin)
     try:
+        begin()
         typed = await _line(out)
     finally:
+        loop.remove_signal_handler(signal.SIGCONT)
         termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
     out.stderr.write("\n")
     return typed.rstrip("\n")

@@ -15,6 +15,7 @@ from emtui.cli.output import Output
 from emtui.cli.profile_options import resolved_from
 from emtui.cli.questions import secret
 from emtui.errors import Cancelled, EmtuiError, NotSignedIn, OutcomeNotKnown, WorkspaceInUse, fault
+from emtui.storage.folder_lock import SERVE
 
 if TYPE_CHECKING:
     from emtui.commands import Command, Endpoint
@@ -128,17 +129,16 @@ def offline(work: Callable[[Namespace, Output], Exit | None]) -> Callable[[Names
 
 
 def guarded(out: Output, act: Callable[[], int]) -> int:
-    """Act; every failure is one line on stderr and an exit code, and a reader who has read enough is no failure."""
+    """Act; every failure is one line on stderr and an exit code. `BrokenPipeError` is a verb that has ended because
+    nobody reads it any more, and no failure."""
     try:
         code = act()
         out.stdout.flush()
     except EmtuiError as error:
-        with contextlib.suppress(BrokenPipeError):
-            out.stdout.flush()
+        out.stdout.flush()
         out.fail(error)
         return exit_of(error)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.stdout.fileno())
         return Exit.OK
     except KeyboardInterrupt:
         out.say("emtui: interrupted")
@@ -200,6 +200,8 @@ async def _work(
     open_session: Callable[..., contextlib.AbstractAsyncContextManager["Session"]],
 ) -> int:
     def waits(error: WorkspaceInUse) -> None:
+        if error.holder.startswith(SERVE):
+            raise error  # a server stays: its address is the way
         if out.talks:
             out.say(f"emtui: waits: {error.message}")
 

@@ -6,7 +6,7 @@ behind the verb, and mean the same there.
 
 import argparse
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -31,6 +31,7 @@ class Verb:
         has_json: it takes `--json`.
         json_help: what `--json` writes.
         has_common: it takes the options that all verbs take; else its own are all that it has.
+        runs_images: it needs an engine, so that its help tells the options for that.
     """
 
     noun: str
@@ -43,6 +44,7 @@ class Verb:
     has_json: bool = True
     json_help: str = "write one JSON document"
     has_common: bool = True
+    runs_images: bool = False
 
     @property
     def words(self) -> str:
@@ -53,10 +55,22 @@ class Verb:
 class Parser(ArgumentParser):
     """A parser whose complaint is one line and the way to the help, on stderr."""
 
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Namespace | None = None) -> Namespace:  # type: ignore[override] # the namespace is always one of argparse's
+        found, more = self.parse_known_args(args, namespace)
+        if more:
+            import difflib
+
+            known = [option for action in self._actions for option in action.option_strings]
+            likely = difflib.get_close_matches(more[0].partition("=")[0], known, n=1)
+            meant = f". Did you mean {likely[0]}?" if likely else ""
+            self.error(f"there is no such option or argument here: {' '.join(more)}{meant}")
+        return found
+
     def error(self, message: str) -> NoReturn:
         from emtui.text import safe_str
 
-        self.exit(2, f"{self.prog}: {safe_str(message)}. See {self.prog} --help.\n")
+        stop = "" if message.endswith(("?", ".")) else "."
+        self.exit(2, f"{self.prog}: {safe_str(message)}{stop} See {self.prog} --help.\n")
 
 
 def parser_of(verb: Verb) -> ArgumentParser:
@@ -73,6 +87,8 @@ def parser_of(verb: Verb) -> ArgumentParser:
     if verb.has_json:
         parser.add_argument("--json", action="store_true", help=verb.json_help)
     if verb.has_common:
-        add_profile_options(parser)
+        usage = parser.format_usage().removeprefix("usage: ").rstrip().replace("%", "%%")
+        add_profile_options(parser, with_engine=verb.runs_images)
+        parser.usage = f"{usage} [options of every command]"
     parser.set_defaults(words=verb.words)
     return parser

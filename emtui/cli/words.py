@@ -4,7 +4,6 @@ Options that all verbs take may stand before the noun, before the verb, or behin
 """
 
 import argparse
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,6 +21,17 @@ _DESCRIPTION = (
     "does on the command line what the console does."
 )
 
+_EPILOG = """\
+environment:
+  EMTUI_PASSWORD, EMTUI_TOKEN       to sign in with, where nobody can be asked
+  EMTUI_CONFIG, EMTUI_PROFILE, …    what the configuration and most options say: emtui config show
+  NO_COLOR                          no colours
+
+exit codes:
+  0 done   1 this machine   2 usage   3 configuration   4 not signed in   5 not found   6 refused   7 locked
+  8 unreachable   9 outcome unknown   10 not verified   20-23 how a pod ended   130 interrupted
+"""
+
 
 def parse(words: Sequence[str]) -> "tuple[Verb | None, Namespace]":
     """The verb that the words name, and its options; no verb is the console.
@@ -30,6 +40,8 @@ def parse(words: Sequence[str]) -> "tuple[Verb | None, Namespace]":
         SystemExit: the words are wrong (2, one line on stderr), or asked for help or the version (0).
     """
     front = front_parser()
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     found = front.parse_args(words)
     name: str | None = found.noun
     if name is None:
@@ -50,6 +62,7 @@ def front_parser() -> "ArgumentParser":
         description=f"{_DESCRIPTION}\n\ncommands:\n"
         f"{_listed((noun.name, noun.summary) for noun in NOUNS.values())}\n\n"
         "emtui COMMAND --help tells more of one.",
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -109,6 +122,8 @@ def _around(words: Sequence[str], name: str, rest: Sequence[str]) -> tuple[list[
 
 
 def _unknown(parser: "ArgumentParser", kind: str, word: str, known: Iterable[str], where: str) -> NoReturn:
+    import difflib
+
     from emtui.text import safe_str
 
     close = difflib.get_close_matches(word, list(known), n=1)

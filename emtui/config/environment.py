@@ -69,9 +69,10 @@ def wrong_ones(environment: Mapping[str, str]) -> Iterator[ConfigProblem]:
 
 def unknown_ones(environment: Mapping[str, str]) -> Iterator[str]:
     """Every variable that begins as ours do and is not known, for people."""
-    known = (*variables(), *OTHERS)
-    for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known and not name.startswith(_TESTS):
+    ours = sorted(name for name in environment if name.startswith(PREFIX) and not name.startswith(_TESTS))
+    known = (*variables(), *OTHERS) if ours else ()
+    for name in ours:
+        if name not in known:
             likely = did_you_mean(meant(name, known)).rstrip()
             yield f"{name}: there is no such variable, and it is not obeyed. {likely}".rstrip()
 

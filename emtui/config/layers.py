@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from emtui import config
-from emtui.config.environment import given
+from emtui.config.environment import given, unknown_ones
 from emtui.config.kinds import Wrong
 from emtui.config.loading import Loaded, absent, profile_named
 from emtui.config.model import keys_of
@@ -61,11 +61,12 @@ class Resolved:
     """What the options, the environment and the file come to.
 
     Attributes:
-        profile: what to open; warnings of the configuration are in its notices.
+        profile: what to open; the warnings are in its notices too.
         console: how the console looks and behaves.
         timeout_s: how long to wait for a busy or absent other side; 0 is without an end, None where nothing says it.
         settings: each value that has a meaning for this profile, and where it comes from.
         loaded: the configuration's file.
+        warnings: what is odd about the file and the environment, for people.
     """
 
     profile: Profile
@@ -73,11 +74,7 @@ class Resolved:
     timeout_s: float | None
     settings: tuple[InForce, ...]
     loaded: Loaded
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is odd about the configuration, for people."""
-        return self.loaded.warnings
+    warnings: tuple[str, ...]
 
     @property
     def sources(self) -> Mapping[str, Origin]:
@@ -101,9 +98,11 @@ def resolve(
     Raises:
         ConfigProblem: an option, a variable or the file is wrong, there is no such profile, or it names nothing.
     """
-    variables = given(os.environ if environment is None else environment)
-    loaded = _loaded(options, variables, os.environ if environment is None else environment)
-    return _Layers(options, variables, loaded, openers, uses_default=uses_default).resolved()
+    environment = os.environ if environment is None else environment
+    variables = given(environment)
+    loaded = _loaded(options, variables, environment)
+    warnings = (*loaded.warnings, *unknown_ones(environment))
+    return _Layers(options, variables, loaded, openers, warnings, uses_default=uses_default).resolved()
 
 
 def config_named(options: Mapping[str, object], environment: Mapping[str, str]) -> Path | None:
@@ -135,9 +134,11 @@ class _Layers:
         variables: Mapping[str, tuple[Any, str]],
         loaded: Loaded,
         openers: tuple[str, ...],
+        warnings: tuple[str, ...],
         *,
         uses_default: bool,
     ) -> None:
+        self.warnings = warnings
         self.options = options
         self.loaded = loaded
         self.uses_default = uses_default
@@ -188,7 +189,7 @@ class _Layers:
         profile = self._profile(em_url, grid_url, local)
         console = self._console()
         timeout = self.take("timeout_s", _of_file(self.loaded.table("command_line"), ("command_line",)))
-        return Resolved(profile, console, timeout, tuple(self.settings), self.loaded)
+        return Resolved(profile, console, timeout, tuple(self.settings), self.loaded, self.warnings)
 
     def _where(self, path: tuple[str, ...]) -> str:
         line = self.loaded.line(path)
@@ -232,7 +233,7 @@ class _Layers:
             grid=grid,
             has_local=local is not None,
             label=name,
-            notices=self.loaded.warnings,
+            notices=self.warnings,
             pods=_policy(here),
         )
 

@@ -143,7 +143,7 @@ async def _open(
     All are opened at once: what is wrong with one shows at the start, not in somebody's first call.
     """
     # Before the accounts: its lock is theirs too.
-    workspace = await stack.enter_async_context(open_workspace(settings.directory, holder))
+    workspace = await stack.enter_async_context(open_workspace(settings.directory, holder, settings.wait_s))
     accounts = await in_thread(Accounts, workspace.path)
     stack.callback(accounts.close)
     made = await in_thread(accounts.settle, settings.usernames, settings.passwords, settings.password)

@@ -42,6 +42,7 @@ class Settings:
         is_insecure: whether an address that others reach is served without TLS.
         allowed_hosts, allowed_origins: besides the usual ones.
         access_s, refresh_s: how long tokens are good.
+        wait_s: how long a workspace that another emtui has is waited for; None is without an end.
     """
 
     directory: Path
@@ -61,6 +62,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     access_s: float = 15 * 60
     refresh_s: float = 7 * 24 * 3600
+    wait_s: float | None = 0.0
     patience: Patience = Patience()
 
     @property

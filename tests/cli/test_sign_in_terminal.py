@@ -41,3 +41,13 @@ def test_nothing_typed_is_not_signed_in(asking: Terminal) -> None:
     asking.send("\r")
     assert asking.wait_exit() == Exit.NOT_SIGNED_IN
     assert asking.left_behind() == []
+
+
+def test_after_ctrl_z_what_is_typed_is_still_not_seen(asking: Terminal) -> None:
+    asking.signal(signal.SIGSTOP)
+    asking.show_what_is_typed()  # as a shell does that has the terminal meanwhile
+    asking.signal(signal.SIGCONT)
+    asking.wait_for(lambda terminal: terminal.text().count("Password of") == 2)
+    asking.send(f"{PASSWORD}\r")
+    assert asking.wait_exit() == Exit.OK
+    assert PASSWORD not in asking.text()

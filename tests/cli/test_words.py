@@ -1,9 +1,11 @@
 """From words to a verb: options before and after it, help, and what is not known."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from emtui.cli.exit_codes import Exit
 from emtui.cli.words import parse
 from tests.cli.harness import Cli
 
@@ -34,13 +36,36 @@ def test_a_nouns_help_lists_its_verbs(bare: Cli) -> None:
     assert "\n  list " in bare.ok("files", "--help").text
 
 
+def test_help_is_a_word_too(bare: Cli) -> None:
+    assert bare.ok("help").text == bare.ok("--help").text
+    assert bare.ok("help", "files", "list").text == bare.ok("files", "list", "--help").text
+
+
+def test_the_help_tells_every_exit_code(bare: Cli) -> None:
+    told = bare.ok("--help").text.partition("exit codes:")[2]
+    assert all(re.search(rf"\b{code:d}\b", told) or 20 <= code <= 23 for code in Exit)
+
+
+def test_options_of_an_engine_are_told_where_one_is_needed_and_taken_everywhere(bare: Cli, workspace: Path) -> None:
+    assert "--pod-memory" in bare.ok("pod", "run", "--help").text
+    assert "--pod-memory" not in bare.ok("files", "list", "--help").text
+    bare.ok("files", "list", "--local", workspace, "--pod-memory", "1G")
+
+
+def test_a_variable_that_is_not_known_is_told(emtui: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMTUI_TIMOUT", "3")
+    assert "EMTUI_TIMOUT: there is no such variable, and it is not obeyed. Did you mean EMTUI_TIMEOUT?" in (
+        emtui.ok("files", "list").stderr
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("flies",), "there is no command 'flies'. Did you mean files?"),
         (("files", "lst"), "there is no verb 'lst'. Did you mean list?"),
         (("files",), "a verb is missing: list, uplink"),
-        (("files", "list", "--lcoal", "x"), "unrecognized arguments: --lcoal"),
+        (("files", "list", "--lcoal", "x"), "there is no such option or argument here: --lcoal. Did you mean --local?"),
         (("\x1b[31mx",), "there is no command"),
     ],
 )

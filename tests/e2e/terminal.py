@@ -234,6 +234,12 @@ class Terminal:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
+    def show_what_is_typed(self) -> None:
+        """Let the terminal show what is typed, whatever the program has set."""
+        modes = termios.tcgetattr(self._master)
+        modes[3] |= termios.ECHO
+        termios.tcsetattr(self._master, termios.TCSANOW, modes)
+
     def hang_up(self) -> None:
         """Take the terminal away, as a lost connection does: the kernel sends SIGHUP, and every write fails."""
         os.write(self._wake, b"x")

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from emtui.__main__ import main
 from emtui.cli.nouns import serve as command
 from emtui.errors import ConfigProblem, WorkspaceProblem
+from emtui.local.workspace import Workspace
 from emtui.server.description import pages
 from emtui.server.http.edges import Unexpected
 from emtui.server.http.listening import check_tls, listening_socket, url_of
@@ -210,6 +211,32 @@ def test_an_error_is_one_line_with_its_remedy(tmp_path: Path, capsys: pytest.Cap
     assert said.startswith("emtui serve: --host 0.0.0.0: ")
     assert said.endswith("--insecure.\n")
     assert said.count("\n") == 1
+
+
+def test_a_workspace_in_use_has_the_exit_code_for_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    held = Workspace(tmp_path)
+    try:
+        assert main(["serve", "--local", str(tmp_path), "--port", "0"]) == 7
+        assert main(["--timeout", "0.1", "serve", "--local", str(tmp_path), "--port", "0"]) == 7
+    finally:
+        held.close()
+    assert capsys.readouterr().err.count("in use by another emtui") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--read-only", "serve"), "read-only: whoever signs in could change what is served"),
+        (("serve", "--em-url", "http://127.0.0.1:1"), "the EM is not local"),
+        (("--grid-url", "http://127.0.0.1:1", "serve"), "the Grid Node is not local"),
+    ],
+)
+def test_what_all_commands_take_is_refused_with_the_reason(
+    words: tuple[str, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--local", str(tmp_path), "--port", "0"]) == 3
+    assert told in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 # ------------------------------------------------------------------------------------------------------ edges

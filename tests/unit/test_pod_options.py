@@ -185,5 +185,5 @@ def test_serve_says_why_a_remote_profile_cannot_be_served(own_home: Path, capsys
     assert main(["serve", "--config", str(file), "-p", "em"]) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(
-        "emtui serve: profile em: its EM is not local, and only local mode can be served. Give --local"
+        "emtui serve: profile em: the EM is not local, and only local mode can be served. Give --local"
     )

@@ -45,11 +45,11 @@ def _file(options: Namespace) -> Path:
 
 
 def _show(options: Namespace, out: Output) -> None:
-    from emtui.config.environment import SECRETS, unknown_ones
+    from emtui.config.environment import SECRETS
 
     resolved = resolved_from(options)
     secrets = {name: bool(os.environ.get(name)) for name in SECRETS}
-    warnings = (*resolved.warnings, *unknown_ones(os.environ))
+    warnings = resolved.warnings
     if out.is_json:
         out.document(
             {

@@ -55,9 +55,6 @@ def _examined(options: argparse.Namespace) -> tuple[int, bool]:
     try:
         checks = _told_as_document(case) if options.json else _told_as_lines(case)
         sys.stdout.flush()
-    except BrokenPipeError:  # somebody has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK, case.is_held_up
     finally:
         case.scratch.remove()  # once more, where a signal has ended the wait for it
     return Exit.CONFIG if any(check.state == "fail" for check in checks) else Exit.OK, case.is_held_up
@@ -172,5 +169,6 @@ VERBS = (
         _run,
         description="Engines, workspace, versions, terminal, clock, limits; and a profile's remote ends, to which\n"
         "nothing secret is sent. It changes nothing. Exit code 3 where what the options name cannot be used.",
+        runs_images=True,
     ),
 )

@@ -56,6 +56,10 @@ async def _load(call: Call) -> None:
     await carry_out(call, LoadImage(tarfile, check_image_name("image", name)))
 
 
+# As much of it as Docker's own client shows.
+_SHORT_ID = 12
+
+
 async def _list(call: Call) -> None:
     from emtui import text
     from emtui.completing.asking import remember_images
@@ -70,10 +74,13 @@ async def _list(call: Call) -> None:
     def size(given: str, size_bytes: int | None) -> str:
         return text.size(size_bytes) if call.out.is_terminal and size_bytes is not None else given
 
+    def id_(given: str) -> str:
+        return given.removeprefix("sha256:")[:_SHORT_ID] if call.out.is_terminal else given
+
     call.out.table(
         ("IMAGE", "TAG", "ID", "CREATED", "SIZE"),
         (
-            (image.repository, image.tag, image.id, image.created, size(image.size, image.size_bytes))
+            (image.repository, image.tag, id_(image.id), image.created, size(image.size, image.size_bytes))
             for image in images
         ),
         right=(4,),
@@ -90,6 +97,7 @@ VERBS = (
         "Uplink the folder first. On a terminal the log is shown while it is built; elsewhere only its last lines,\n"
         "when the build fails. With --json they are in log_tail.",
         ("emtui image build --context echo-test echo-test",),
+        runs_images=True,
     ),
     Verb(
         "image",
@@ -99,13 +107,15 @@ VERBS = (
         _configure_load,
         "The tar file is what docker save has written. Uplink it first.",
         ("emtui image load fisheye.tar fisheye",),
+        runs_images=True,
     ),
     Verb(
         "image",
         "list",
         "List the images that were built and loaded",
         online(_list),
-        description="Name, tag, id, time and size of each, as the EM tells them. In a pipe sizes are bytes.",
+        description="Name, tag, id, time and size of each, as the EM tells them. In a pipe sizes are bytes, and ids\n"
+        "are whole.",
         examples=("emtui image list", "emtui image list --json"),
         json_help="write the specification's `data` list (EM API §7)",
     ),

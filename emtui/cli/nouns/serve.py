@@ -8,9 +8,10 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from emtui.cli.exit_codes import Exit
+from emtui.cli.exit_codes import Exit, exit_of
 from emtui.cli.pod_options import POD_OPTIONS, add_pod_options
 from emtui.cli.profile_options import path_option as _path
+from emtui.cli.profile_options import timeout_option
 from emtui.cli.verb import Verb
 from emtui.errors import ConfigProblem, EmtuiError
 from emtui.text import safe_str
@@ -41,7 +42,7 @@ def _run(options: argparse.Namespace) -> int:
         asyncio.run(serve(settings, _started))
     except EmtuiError as error:
         _say(f"emtui serve: {safe_str(error.message)}. {safe_str(error.remedy)}".rstrip())
-        return Exit.CONFIG
+        return exit_of(error)
     return Exit.OK
 
 
@@ -86,6 +87,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         allowed_hosts=tuple(options.allow_host),
         allowed_origins=tuple(options.allow_origin),
         access_s=options.access_minutes * 60,
+        wait_s=options.timeout or (None if options.timeout == 0 else 0.0),
     )
 
 
@@ -97,10 +99,9 @@ def _profile(options: argparse.Namespace) -> "Profile":
     """
     from emtui.config.layers import resolve
 
-    names = ("config", "profile", "local", "base_images", *POD_OPTIONS)
-    resolved = resolve(
-        {name: getattr(options, name) for name in names}, openers=("profile", "local"), uses_default=False
-    )
+    names = ("config", "profile", "local", "em_url", "grid_url", "read_only", "base_images", *POD_OPTIONS)
+    openers = ("profile", "local", "em_url", "grid_url")
+    resolved = resolve({name: getattr(options, name) for name in names}, openers=openers, uses_default=False)
     for warning in resolved.warnings:
         _say(f"emtui serve: {safe_str(warning)}")
     profile = resolved.profile
@@ -109,8 +110,14 @@ def _profile(options: argparse.Namespace) -> "Profile":
     )
     if remote:
         raise ConfigProblem(
-            f"profile {profile.label}: its {remote} is not local, and only local mode can be served",
+            f"{f'profile {profile.label}' if profile.label else 'these options'}: the {remote} is not local, and only "
+            "local mode can be served",
             remedy="Give --local DIR, or -p with a profile that names local and no address.",
+        )
+    if profile.is_read_only:
+        raise ConfigProblem(
+            "read-only: whoever signs in could change what is served",
+            remedy="Leave it out here, and give --read-only to those who open it.",
         )
     return profile
 
@@ -126,6 +133,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         type=_path,
         help="the configuration, in place of the usual one; its [local] counts too",
     )
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=timeout_option,
+        help="how long to wait for a workspace that another emtui has open, 0 without an end (default: not at all)",
+    )
+    # What all commands take; here it is refused with the reason.
+    for address in ("--em-url", "--grid-url"):
+        parser.add_argument(address, help=argparse.SUPPRESS)
+    parser.add_argument("--read-only", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port", type=_port, default=8000, help="the port to listen on, 0 for a free one (default: %(default)s)"
@@ -172,7 +189,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         default=15.0,
         help="how long an access token is good (default: %(default)g)",
     )
-    add_pod_options(parser)
+    add_pod_options(parser.add_argument_group("pods"))
 
 
 def _engine(text: str) -> str:
