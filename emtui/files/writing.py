@@ -21,6 +21,9 @@ _CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL
 for _flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY"):  # not every system has each
     _CREATE_FLAGS |= getattr(os, _flag, 0)
 
+_DEVICES = (Path("/dev"), Path("/dev/fd"))
+"""The links here, /dev/stdout among them, are no files to be replaced, wherever they lead."""
+
 _RANDOM_BYTES = 8
 _LEFT_BEHIND = re.compile(rf"([.].*[.])[0-9a-f]{{{2 * _RANDOM_BYTES}}}[.]part", re.DOTALL)
 _CANNOT = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK)
@@ -106,11 +109,13 @@ class _Part:
             return None
         if not overwrite:
             raise _exists(self._target)
-        if not (stat.S_ISREG(old.st_mode) or stat.S_ISLNK(old.st_mode)):
+        is_link = stat.S_ISLNK(old.st_mode) and self._target.absolute().parent not in _DEVICES
+        if not (stat.S_ISREG(old.st_mode) or is_link):
             raise LocalProblem(
-                f"{self._target}: a folder, device, FIFO or socket is in the way", remedy="Choose another name."
+                f"{self._target}: a folder, device, FIFO or socket is in the way",
+                remedy="Choose another name. On the command line - is stdout.",
             )
-        return old if stat.S_ISREG(old.st_mode) else None
+        return None if is_link else old
 
     def _create(self) -> None:
         path = self._target.with_name(f"{_stem(self._target)}{secrets.token_hex(_RANDOM_BYTES)}.part")

@@ -213,6 +213,18 @@ async def test_places_that_cannot_be_written_to(tmp_path: Path) -> None:
     assert names(tmp_path) == ["fifo", "file", "folder"]
 
 
+async def test_a_link_among_the_devices_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not the real /dev/stdout: everybody on this machine would have to live without it.
+    monkeypatch.setattr("emtui.files.writing._DEVICES", (tmp_path,))
+    (tmp_path / "real").write_bytes(b"untouched")
+    (tmp_path / "stdout").symlink_to("real")
+    with pytest.raises(LocalProblem, match="device") as caught:
+        await write(tmp_path / "stdout", DATA, overwrite=True)
+    assert "- is stdout" in caught.value.remedy
+    assert (tmp_path / "stdout").is_symlink()
+    assert names(tmp_path) == ["real", "stdout"]
+
+
 async def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "real").write_bytes(b"untouched")
     (tmp_path / "link").symlink_to("real")
