@@ -55,7 +55,7 @@ format: $(VENV)/.dev-stamp ## Format and mend what can be mended by itself
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-snapshots: $(VENV)/.dev-stamp ## Take the pictures of tests/ui and docs/console.svg anew
+snapshots: $(VENV)/.dev-stamp ## Take the pictures of tests/ui and docs/pictures anew
 	$(TEST_ENV) $(PY) -m pytest -n $(JOBS) --maxprocesses 4 tests/ui --snapshot-update $(ARGS)
 
 generated: $(VENV)/.dev-stamp ## Write those parts of docs/ anew that come out of the program

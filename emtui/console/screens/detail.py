@@ -100,8 +100,8 @@ class DetailScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self._show()
         self._fit()
-        # The end of a log says why.
-        self.call_after_refresh(self.action_end, True)
+        # The end of a log says why. It stays in sight while the log finds its height, until somebody scrolls.
+        self.query_one("#log", VerticalScroll).anchor()
 
     def on_resize(self) -> None:
         self._fit()

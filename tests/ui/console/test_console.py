@@ -178,6 +178,7 @@ async def test_the_pod_is_watched_to_its_end(tmp_path: Path, engine: FakeEngine)
 
 
 async def test_read_only_changes_nothing(tmp_path: Path, engine: FakeEngine) -> None:
+    (tmp_path / "ws/volume").mkdir(parents=True)
     async with console(tmp_path / "ws", is_read_only=True) as c:
         await c.until_text("READ-ONLY")
         await c.press("u")

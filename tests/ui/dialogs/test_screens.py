@@ -60,6 +60,14 @@ async def test_detail_shows_all_of_the_error_and_the_end_of_the_log() -> None:
         await until(lambda: app.results, pilot)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_the_end_of_a_log_is_seen_where_its_lines_wrap(size: tuple[int, int]) -> None:
+    lines = (*(f"step {number}" for number in range(60)), f"failed to solve: {'x' * 2 * size[0]} exit code: 126")
+    app = DialogApp(lambda: DetailScreen(replace(FAILED, log_tail=lines)))
+    async with app.run_test(size=size) as pilot:
+        await until(lambda: "126" in screen_text(app), pilot)
+
+
 async def test_detail_copies_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     app = DialogApp(lambda: DetailScreen(FAILED))
     async with app.run_test(size=(80, 24)) as pilot:
