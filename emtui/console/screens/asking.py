@@ -116,10 +116,11 @@ def _run(screen: MainScreen, user: str) -> Dialog[Any]:
     )
 
 
-def _serve_model(_screen: MainScreen, _user: str) -> Dialog[Any]:
+def _serve_model(screen: MainScreen, _user: str) -> Dialog[Any]:
     from emtui.console.screens.serve_model import ServeModelDialog
 
-    return ServeModelDialog(Path.cwd())
+    view = screen.grid.feed.value
+    return ServeModelDialog(Path.cwd(), {model.model_id for model in view.models} if view is not None else ())
 
 
 def _get_model(screen: MainScreen, _user: str) -> Dialog[Any]:
@@ -128,6 +129,8 @@ def _get_model(screen: MainScreen, _user: str) -> Dialog[Any]:
     model = screen.grid.selected
     if model is None:
         raise NothingChosen("Choose a model in pane 4 first: there is none to get.")
+    if model.is_copy_allowed is False:
+        raise NothingChosen(f"{model.model_id} may not be copied: whoever serves it has not allowed it.")
     return GetModelDialog(model.model_id, model.size_bytes, Path.cwd())
 
 

@@ -1,6 +1,7 @@
 """Host a model of the operator's disk on the Grid Node."""
 
 import asyncio
+from collections.abc import Container
 from pathlib import Path
 
 from textual import work
@@ -23,14 +24,15 @@ _YES, _NO = "yes", "no"
 
 
 class ServeModelDialog(Dialog[ServeModel]):
-    """A file, the id that it gets, and whether others may download it."""
+    """A file, the id that it gets, and whether others may download it. `taken` are the ids of the listed models."""
 
     dialog_title = "Serve a model"
     verb = "Serve"
 
-    def __init__(self, start: Path) -> None:
+    def __init__(self, start: Path, taken: Container[str] = ()) -> None:
         super().__init__()
         self._start = start
+        self._taken = taken
         self._found: tuple[Path, int] | EmtuiError | None = None
         self._path = TextField(SOURCE, "Model file", placeholder="a path, typed or pasted, or enter on a file below")
         self._picker = PathPicker(start, takes_many=False)
@@ -90,7 +92,7 @@ class ServeModelDialog(Dialog[ServeModel]):
             return [told(self._found)]
         path, size_bytes = self._found
         may = "others may download it" if self._allow.value == _YES else "nobody may download it"
-        return [
+        lines = [
             Content.assemble(
                 "Serves ",
                 safe_text(path.name, limit=120),
@@ -99,6 +101,9 @@ class ServeModelDialog(Dialog[ServeModel]):
                 f"; {may}",
             )
         ]
+        if self._id_field.value.strip() in self._taken:
+            lines.append(Content.assemble(("◆ ", "$em-serious"), "A model has this id already: it will be refused."))
+        return lines
 
     async def make(self) -> ServeModel:
         path, _ = await asyncio.to_thread(self._source)

@@ -12,7 +12,7 @@ from textual import events
 from textual.pilot import Pilot
 from ui_harness import HOSTILE_NAMES, screen_text, until
 
-from emtui.commands import Delete
+from emtui.commands import Delete, ServeModel
 from emtui.console.app import CANNOT_OPEN_EXIT, EmtuiApp
 from emtui.console.screens.delete import DeleteDialog
 from emtui.console.screens.detail import DetailScreen
@@ -274,6 +274,17 @@ async def test_the_grid_node_can_be_asked(tmp_path: Path, engine: FakeEngine) ->
         await c.until_text("alice")
         await c.until_text("no dataset bears the tag shares")
         await c.press("escape")
+
+
+async def test_a_model_that_may_not_be_copied_is_not_asked_for(tmp_path: Path, engine: FakeEngine) -> None:
+    (tmp_path / "a.pt").write_bytes(b"1")
+    async with console(tmp_path / "ws") as c:
+        assert c.app.conductor is not None
+        await c.app.conductor.submit(ServeModel(tmp_path / "a.pt", "mine"))
+        await c.until_text("mine")
+        await c.press("4", "g")
+        await c.until_text("mine may not be copied")
+        assert c.app.screen is c.app.main
 
 
 async def test_y_copies_what_the_pane_stands_on(tmp_path: Path, engine: FakeEngine) -> None:

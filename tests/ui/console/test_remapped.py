@@ -234,7 +234,8 @@ async def test_the_theme_of_the_settings_is_on_and_own_ones_can_be_chosen(tmp_pa
         assert [title.removeprefix("Theme: ") for title in titles if title.startswith("Theme: ")] == [
             "dark", "contrast", "light", "mine", "other",
         ]  # fmt: skip
-        await until(lambda: "mutd: unknown key" in screen_text(app).replace("\n", " "), pilot)
+        await until(lambda: "1 theme file left out" in screen_text(app), pilot)
+        assert "emtui themes tells why." in screen_text(app)
 
 
 async def test_the_intervals_of_the_settings_are_the_polls(tmp_path: Path) -> None:

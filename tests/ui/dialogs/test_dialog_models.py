@@ -34,6 +34,17 @@ async def test_serve_a_typed_model(work: Path) -> None:
         assert await finished(pilot) == ServeModel(work / "frame-03.raw", "frame-03 #1/x", allow_download=True)
 
 
+async def test_an_id_that_is_taken_is_told_before_it_is_sent(work: Path) -> None:
+    app = DialogApp(lambda: ServeModelDialog(work, {"frame-03"}))
+    async with app.run_test(size=SIZE) as pilot:
+        await write(pilot, "frame-03.raw")
+        assert "◆ A model has this id already" in app.words
+        field(app, "model_id").focus_control()
+        await pilot.press("end")
+        await write(pilot, "b")
+        assert "has this id already" not in app.words
+
+
 async def test_serve_a_picked_model(work: Path) -> None:
     app = DialogApp(lambda: ServeModelDialog(work))
     async with app.run_test(size=SIZE) as pilot:
