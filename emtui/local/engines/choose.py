@@ -24,7 +24,7 @@ from emtui.local.engines.choice import (
     remembered_engine,
 )
 from emtui.local.engines.sandbox.engine import SandboxEngine
-from emtui.local.engines.sandbox.farm import make_farm
+from emtui.local.engines.sandbox.farm import make_userland
 from emtui.local.engines.sandbox.jail import Jail
 from emtui.local.engines.sandbox.rootfs import Rootfs, RootfsProblem
 from emtui.local.engines.sandbox.runstep import run_step
@@ -91,7 +91,7 @@ CANDIDATES: tuple[Candidate, ...] = (
 
 
 def probe_isolation(workspace: Workspace, isolation: str, stop: Stop) -> str:
-    """Run `true` exactly as a pod's command would be run; why it failed, empty where it did not. Blocks."""
+    """Run `true` as a pod's command would be run; why it failed, empty where it did not. Blocks."""
     if os.name != "posix" or not hasattr(os, "memfd_create"):
         return "namespaces are Linux's own"
     name = f"probe-{secrets.token_hex(4)}"
@@ -101,7 +101,7 @@ def probe_isolation(workspace: Workspace, isolation: str, stop: Stop) -> str:
         for folder in ("root", "shm"):
             (path / folder).mkdir(mode=0o755)
         with DirHandle.open_trusted(path / "root") as root:
-            make_farm(root, "alpine")
+            make_userland(root)
             Rootfs(root).ensure_mountpoints(("/proc", "/dev", "/data"))
         jail = Jail(root=str(path / "root"), argv=["/bin/sh", "-c", "true"], env={}, cwd="/", hostname="probe",
                     shm=str(path / "shm"), volume=str(workspace.path / "volume"),

@@ -41,13 +41,8 @@ _ALIASES = (
 
 def make_farm(folder: DirHandle, base: str) -> None:
     """Fill an empty folder with the root of the base image `base`. Raises OSError."""
-    for name, mode in _FOLDERS.items():
-        with folder.open_dir(tuple(name.split("/")), create=True) as made:
-            os.fchmod(made.fd, mode)
-    _usr(folder)
-    _etc(folder)
+    make_userland(folder)
     root = Rootfs(folder)
-    root.ensure_mountpoints(())
     for name in _UNFOLDED:
         root.open_dir(name).close()
     _unfold_local(root, "/usr/local", _LOCAL_LEVELS)
@@ -55,6 +50,17 @@ def make_farm(folder: DirHandle, base: str) -> None:
         if base == wanted_base and not find_program(root, alias) and find_program(root, program):
             with root.open_dir("/usr/bin") as folder_bin:
                 os.symlink(find_program(root, program), alias, dir_fd=folder_bin.fd)
+
+
+def make_userland(folder: DirHandle) -> None:
+    """Fill an empty folder with a root that commands run in, and in which nobody can write to `/usr`. Quick: it is
+    some dozens of links. Raises OSError."""
+    for name, mode in _FOLDERS.items():
+        with folder.open_dir(tuple(name.split("/")), create=True) as made:
+            os.fchmod(made.fd, mode)
+    _usr(folder)
+    _etc(folder)
+    Rootfs(folder).ensure_mountpoints(())
 
 
 def make_scratch(folder: DirHandle) -> None:
