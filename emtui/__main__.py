@@ -62,6 +62,7 @@ def _console(options: "Namespace") -> int:
 
     try:
         resolved = resolved_from(options)
+        resolved.check_console()
     except EmtuiError as error:
         out.fail(error)
         return Exit.CONFIG

@@ -8,11 +8,13 @@ Link. Paths and names in it are foreign text.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
+from emtui import arguments
 from emtui.text import timestamp
 
 if TYPE_CHECKING:
@@ -36,7 +38,11 @@ class Significance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Base of the commands.
+    """Base of the commands. A field takes what is alike too: a `str` for a `Path`, a list for a tuple.
+
+    Raises:
+        TypeError: a field of another kind; it is named. A single `str` is no tuple of names.
+        ValueError: an empty path of this machine, or a pod that cannot be one.
 
     Class attributes:
         name: what the command line and the journal call it.
@@ -55,6 +61,11 @@ class Command:
     endpoint: ClassVar[Endpoint] = "em"
     changes_remote: ClassVar[bool] = True
     significance: ClassVar[Significance] = Significance.NONE
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            name = f"{type(self).__name__}.{item.name}"
+            object.__setattr__(self, item.name, _TAKEN[str(item.type)](name, getattr(self, item.name)))
 
     def describe(self) -> str:
         """One line that says what this very command does. It may hold foreign text."""
@@ -75,12 +86,29 @@ class Command:
         values = json.loads(text)
         if not isinstance(values, dict):
             raise TypeError(f"not the fields of a command: {type(values).__name__}")
-        return cls(**cls._restore(values))
+        return cls(**values)
 
-    @classmethod
-    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Fields as JSON has them, made what they were."""
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+def _spec(name: str, given: Any) -> PodSpec:
+    """A `PodSpec`, or its fields. What only tells of one, as the journal's readers have it, is left as it is."""
+    if isinstance(given, Mapping):
+        from emtui.models import PodSpec
+
+        return PodSpec(**given)
+    if not hasattr(given, "docker_image"):
+        raise TypeError(f"{name}: PodSpec is needed, not {type(given).__name__}")
+    return cast("PodSpec", given)
+
+
+# By a field's type, as it is written.
+_TAKEN: Mapping[str, arguments.Take[Any]] = {
+    "str": arguments.text,
+    "bool": arguments.flag,
+    "Path": arguments.path,
+    "tuple[str, ...]": arguments.several(arguments.text),
+    "tuple[Path, ...]": arguments.several(arguments.path),
+    "PodSpec": _spec,
+}
 
 
 def _plain(value: Any) -> Any:
@@ -115,10 +143,6 @@ class Uplink(Command):
     def describe(self) -> str:
         return f"uplink {_several(tuple(str(path.name or path) for path in self.sources))} → /{self.dest_path}"
 
-    @classmethod
-    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return values | {"sources": tuple(Path(source) for source in values["sources"])}
-
 
 @dataclass(frozen=True, slots=True)
 class Downlink(Command):
@@ -147,10 +171,6 @@ class Downlink(Command):
     @property
     def can_be_repeated(self) -> bool:
         return not self.is_for_stdout
-
-    @classmethod
-    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return values | {"paths": tuple(values["paths"]), "target": Path(values["target"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +240,6 @@ class RunPod(Command):
         when = f" at {timestamp(self.spec.scheduled_time)}" if self.spec.scheduled_time else ""
         return f"run {self.spec.docker_image} on {self.spec.node} for {self.spec.max_duration:g} min{when}"
 
-    @classmethod
-    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
-        from emtui.models import PodSpec
-
-        return {"spec": PodSpec(**values["spec"])}
-
 
 @dataclass(frozen=True, slots=True)
 class ServeModel(Command):
@@ -245,10 +259,6 @@ class ServeModel(Command):
 
     def describe(self) -> str:
         return f"serve model {self.model_id} from {self.source.name}"
-
-    @classmethod
-    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return values | {"source": Path(values["source"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,10 +283,6 @@ class GetModel(Command):
     @property
     def can_be_repeated(self) -> bool:
         return not self.is_for_stdout
-
-    @classmethod
-    def _restore(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return values | {"target": Path(values["target"])}
 
 
 REGISTRY: dict[str, type[Command]] = {

@@ -74,7 +74,7 @@ class NotFound(EmtuiError):
 
     code = "NOT_FOUND"
     status = 404
-    default_remedy = "Refresh the list and choose again."
+    default_remedy = "Look what there is, then choose again."
 
 
 class Conflict(EmtuiError):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from emtui.backend import EM, Backends, GridNode
 from emtui.commands import LOCAL_USER, Endpoint
 from emtui.errors import ConfigProblem, EmtuiError, WorkspaceInUse, WorkspaceProblem
-from emtui.profile import Profile, Remote
+from emtui.profile import WITHOUT_READ_ONLY, Profile, Remote
 from emtui.threads import in_thread
 
 if TYPE_CHECKING:
@@ -84,10 +84,8 @@ class Ends:
 def absent(endpoint: Endpoint) -> ConfigProblem:
     """What is said of an end that the profile does not have."""
     if endpoint == "em":
-        return ConfigProblem("this profile has no EM", remedy="Start with --em-url URL, or give the profile an em_url.")
-    return ConfigProblem(
-        "this profile has no Grid Node", remedy="Start with --grid-url URL, or give the profile a grid_url."
-    )
+        return ConfigProblem("no EM is named", remedy="Start with --em-url URL, or give the profile an em_url.")
+    return ConfigProblem("no Grid Node is named", remedy="Start with --grid-url URL, or give the profile a grid_url.")
 
 
 class _Absent:
@@ -113,13 +111,15 @@ async def open_ends(
     holder: str = "",
     wait_s: float | None = 0.0,
     on_wait: Callable[[WorkspaceInUse], None] = lambda _error: None,
+    give_up_s: float | None = None,
 ) -> AsyncIterator[Ends]:
     """Open what the profile names, and close it again.
 
     A workspace belongs to one emtui at a time; the folder of a profile without a local end may be open in several.
     `holder` says to others what this one is: `console`, or the words of a verb (`files list`). While another emtui
     has the workspace, it is asked for again until `wait_s` seconds are over, None for without an end; `on_wait` is
-    called when the waiting begins, and again when somebody else has it.
+    called when the waiting begins, and again when somebody else has it. `give_up_s` is how long a remote side is given
+    to begin its answer; None is as long as is usual.
 
     Raises:
         WorkspaceInUse: another emtui has the workspace, and has not let go of it in time.
@@ -147,10 +147,10 @@ async def open_ends(
             await in_thread(_take_folder, folder)
         sign_ins: list[SignInAt] = []
         if profile.em is not None:
-            em = http_em = await stack.enter_async_context(_open_em(profile.em, hooks))
+            em = http_em = await stack.enter_async_context(_open_em(profile.em, hooks, give_up_s))
             sign_ins.append(SignInAt(profile.em.url, ("em",), http_em.sign_in))
         if profile.grid is not None:
-            grid = remote_grid = await stack.enter_async_context(_open_grid(profile.grid, profile.em, hooks))
+            grid = remote_grid = await stack.enter_async_context(_open_grid(profile.grid, profile.em, hooks, give_up_s))
             at_grid = SignInAt(profile.grid.url, ("grid",), remote_grid.sign_in)
             if profile.em is not None and _origin(profile.em) == _origin(profile.grid):
                 sign_ins = [_both(sign_ins[0], at_grid)]
@@ -212,7 +212,13 @@ async def _open_local(
 ) -> AsyncIterator[tuple[EM, GridNode, Path, tuple[str, ...]]]:
     """Both local ends, the workspace's folder, and what could not be done for the demo."""
     from emtui.local.opening import open_local
+    from emtui.local.workspace import is_unmade
 
+    if profile.is_read_only and await in_thread(is_unmade, profile.workspace):
+        raise WorkspaceProblem(
+            f"{profile.workspace}: no workspace is there, and read-only none is made",
+            remedy=f"Check the name. {WITHOUT_READ_ONLY}",
+        )
     async with open_local(
         profile.workspace,
         LOCAL_USER,
@@ -234,8 +240,9 @@ async def _open_local(
 
 
 @contextlib.asynccontextmanager
-async def _open_em(remote: Remote, hooks: Hooks) -> AsyncIterator[HttpEM]:
+async def _open_em(remote: Remote, hooks: Hooks, give_up_s: float | None) -> AsyncIterator[HttpEM]:
     from emtui.client.em.backend import HttpEM
+    from emtui.client.http.limits import Limits
 
     address = _address(remote)
     em = HttpEM(
@@ -245,6 +252,7 @@ async def _open_em(remote: Remote, hooks: Hooks) -> AsyncIterator[HttpEM]:
         pvc_name=remote.pvc_name,
         pod_name=remote.pod_name,
         ca_file=str(remote.ca_file) if remote.ca_file is not None else None,
+        limits=Limits().within(give_up_s),
         on_vitals=hooks.tell_em_vitals,
     )
     try:
@@ -254,8 +262,12 @@ async def _open_em(remote: Remote, hooks: Hooks) -> AsyncIterator[HttpEM]:
 
 
 @contextlib.asynccontextmanager
-async def _open_grid(remote: Remote, em: Remote | None, hooks: Hooks) -> AsyncIterator[RemoteGrid]:
+async def _open_grid(
+    remote: Remote, em: Remote | None, hooks: Hooks, give_up_s: float | None
+) -> AsyncIterator[RemoteGrid]:
     from emtui.client.grid.backend import RemoteGrid
+    from emtui.client.grid.connection import Waits
+    from emtui.client.http.limits import Limits
 
     address = _address(remote)
     # A token or a password of the environment is meant for the EM; a node at another address gets none of them.
@@ -264,6 +276,8 @@ async def _open_grid(remote: Remote, em: Remote | None, hooks: Hooks) -> AsyncIt
         address,
         _credentials(remote, address) if is_meant else None,
         ca_file=str(remote.ca_file) if remote.ca_file is not None else None,
+        limits=Limits().within(give_up_s),
+        waits=Waits().within(give_up_s),
         on_vitals=hooks.tell_grid_vitals,
         on_connect=hooks.tell_grid_connected,
     )
@@ -294,8 +308,11 @@ def _credentials(remote: Remote, address: Address) -> Credentials:
     from emtui.client.http.sign_in import Credentials
     from emtui.client.http.token_store import TokenStore, keyring_password
 
-    async def password() -> str | None:
-        given = os.environ.get("EMTUI_PASSWORD")
-        return given or await keyring_password(remote.username, str(address))
+    given = os.environ if remote.takes_secrets else {}
 
-    return Credentials(remote.username, os.environ.get("EMTUI_TOKEN") or None, password, TokenStore())
+    async def password() -> str | None:
+        if (kept := given.get("EMTUI_PASSWORD")) or not remote.username:
+            return kept
+        return await keyring_password(remote.username, str(address))
+
+    return Credentials(remote.username, given.get("EMTUI_TOKEN") or None, password, TokenStore())

@@ -15,6 +15,9 @@ APIS = ("auto", "2025-11", "2026-03")
 ENGINES = ("docker", "sandbox", "simulated")
 """What can run local images, by the names that an operator chooses from."""
 
+WITHOUT_READ_ONLY = "Start without it: emtui config show tells which option, variable or file says so."
+"""What can be done about `Profile.is_read_only`."""
+
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 48
 
@@ -32,6 +35,7 @@ class Remote:
         ca_file: the certificates to trust instead of the system's.
         is_insecure: plain `http` to another machine is allowed.
         pvc_name, pod_name: which volume and pod, for dialect 2026-03.
+        takes_secrets: `EMTUI_TOKEN` and `EMTUI_PASSWORD` are meant for it.
     """
 
     url: str
@@ -41,6 +45,7 @@ class Remote:
     is_insecure: bool = False
     pvc_name: str = ""
     pod_name: str = ""
+    takes_secrets: bool = True
 
 
 @dataclass(frozen=True, slots=True)

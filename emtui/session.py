@@ -11,7 +11,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from emtui.commands import Command, Endpoint
 from emtui.errors import Cancelled, EmtuiError, Forbidden, OutcomeNotKnown, Unreachable, WorkspaceInUse
@@ -21,11 +21,17 @@ from emtui.link.inquiry import Verdict
 from emtui.link.link import Link
 from emtui.link.patience import Patience
 from emtui.opening import Ends, SignInAt, absent, open_ends
-from emtui.profile import Profile
+from emtui.profile import WITHOUT_READ_ONLY, Profile
 from emtui.threads import opened_in_thread
 from emtui.views import CommandState, Stage
 
+if TYPE_CHECKING:
+    from emtui.pod.trace import Rivals
+
 T = TypeVar("T")
+
+SETTLE_S = 2.0
+"""How long a session that ends looks into what others have left behind; the next one looks again."""
 
 
 class Session:
@@ -52,9 +58,10 @@ class Session:
             return await perform(backends, command, courier)
 
         async def find_out(command: Command, sent_at: datetime) -> tuple[Verdict, str]:
-            from emtui.link.reconcile import reconcile
+            from emtui.link.reconcile import Clock, reconcile
 
-            return await reconcile(backends, command, sent_at)
+            clock = Clock(lambda: self.em.health.vitals.skew_s, is_here=_is_here(profile))
+            return await reconcile(backends, command, sent_at, clock)
 
         def link(endpoint: Endpoint) -> Link:
             return Link(endpoint, journal, carry_out, find_out, who=who, profile=profile.name, patience=self.patience)
@@ -77,7 +84,7 @@ class Session:
         """
         await at.sign_in(username, password)
         for endpoint in at.endpoints:
-            (self.em if endpoint == "em" else self.grid).gauge.note_signed_in()
+            self.link_to(endpoint).gauge.note_signed_in()
 
     @property
     def needed_sign_ins(self) -> tuple[SignInAt, ...]:
@@ -87,7 +94,11 @@ class Session:
 
     def link(self, command: Command) -> Link:
         """The Link that carries a command."""
-        return self.em if command.endpoint == "em" else self.grid
+        return self.link_to(command.endpoint)
+
+    def link_to(self, endpoint: Endpoint) -> Link:
+        """The Link of an end."""
+        return self.em if endpoint == "em" else self.grid
 
     async def submit(self, command: Command) -> int:
         """Give a command to its Link.
@@ -99,7 +110,7 @@ class Session:
         if self.link(command).health.is_absent:
             raise absent(command.endpoint)
         if self.profile.is_read_only and command.changes_remote:
-            raise Forbidden(f"read-only: {command.describe()} is not done", remedy="Start without --read-only.")
+            raise Forbidden(f"read-only: {command.describe()} is not done", remedy=WITHOUT_READ_ONLY)
         return await self.link(command).submit(command)
 
     async def do(self, command: Command, begun: Callable[[int], None] = lambda _number: None) -> CommandState:
@@ -146,7 +157,7 @@ class Session:
             ConfigProblem: the profile has no such end.
             EmtuiError: as the backend has it.
         """
-        link = self.em if endpoint == "em" else self.grid
+        link = self.link_to(endpoint)
         if link.health.is_absent:
             raise absent(endpoint)
 
@@ -155,6 +166,15 @@ class Session:
 
         courier = Courier(report, leaves, self.patience)
         return await link.poll(f"ask-{next(self._asked)}", lambda: courier.request(call, changes=False))
+
+    async def rivals(self, number: int, since: datetime) -> "Rivals":
+        """Other runs of this profile than `number` that were under way at `since`, or came later."""
+        from emtui.pod.trace import Rivals
+
+        runs = await asyncio.to_thread(self.journal.rivals, number, since)
+        if not runs:
+            return Rivals.NONE
+        return Rivals.ACCEPTED if any(run.stage.is_final for run in runs) else Rivals.UNDER_WAY
 
 
 def failure_of(state: CommandState) -> EmtuiError:
@@ -167,6 +187,15 @@ def failure_of(state: CommandState) -> EmtuiError:
         return Cancelled(state.note or "cancelled")
     # No answer came, and looking has shown that it was not done.
     return Unreachable(state.error, may_have_run=False, remedy=state.remedy)
+
+
+def _is_here(profile: Profile) -> bool:
+    """Whether the EM's address is one of this machine."""
+    if profile.em is None:
+        return False
+    from emtui.client.http.address import Address
+
+    return Address.parse(profile.em.url, insecure=profile.em.is_insecure).is_loopback
 
 
 def operator() -> str:
@@ -187,7 +216,9 @@ async def open_session(
     """Open a profile's two ends and its journal, and close them again. Pods go on.
 
     `give_up_s` is how long a busy or absent other side is waited for; None is without an end. `holder` says to others
-    who has the local workspace. With `on_wait` one that is in use is waited for as long, and `on_wait` told who has it.
+    who has the local workspace.
+    `on_wait` is a script's: a workspace that is in use is waited for as long, and `on_wait` told who has it; and at the
+    end it is looked into what earlier ones have left without a known end. The console has its own ways for both.
 
     Raises:
         WorkspaceProblem: the directory cannot be used.
@@ -197,7 +228,7 @@ async def open_session(
     async with contextlib.AsyncExitStack() as stack:
         wait_s = give_up_s if on_wait is not None else 0.0
         ends = await stack.enter_async_context(
-            open_ends(profile, holder=holder, wait_s=wait_s, on_wait=on_wait or _unheard)
+            open_ends(profile, holder=holder, wait_s=wait_s, on_wait=on_wait or _unheard, give_up_s=give_up_s)
         )
         journal = await stack.enter_async_context(opened_in_thread(lambda: Journal(ends.folder / "journal.db")))
         session = Session(profile, ends, journal, Patience(give_up_s=give_up_s))
@@ -205,6 +236,8 @@ async def open_session(
             link.start()
             stack.push_async_callback(link.aclose)
         yield session
+        if on_wait is not None:
+            await _settle(session)
 
 
 def _unheard(_error: WorkspaceInUse) -> None:
@@ -214,8 +247,33 @@ def _unheard(_error: WorkspaceInUse) -> None:
 async def adopt_left_behind(session: Session) -> None:
     """Take over what a killed emtui has left unfinished, once the screen listens.
 
-    For the console, which stays: a script would have to wait until the other side can be asked. Of two that do it at
-    once, each command is taken over by one.
+    Of two that do it at once, each command is taken over by one.
     """
     for entry in await asyncio.to_thread(session.journal.take_over):
-        (session.em if entry.endpoint == "em" else session.grid).adopt(entry)
+        session.link_to(entry.endpoint).adopt(entry)
+
+
+async def _settle(session: Session) -> None:
+    """For a session that ends: find out what an earlier one could not, where the other side has just answered.
+
+    What is not settled in time, or cannot be written down, is left to the next one: this one has done its work.
+    """
+    with contextlib.suppress(TimeoutError, EmtuiError):
+        async with asyncio.timeout(SETTLE_S):
+            await asyncio.gather(*await _looks(session))
+
+
+async def _looks(session: Session) -> list[Awaitable[object]]:
+    journal = session.journal
+    connected = [link.endpoint for link in (session.em, session.grid) if link.health.is_connected]
+    hindered = [entry for entry in await asyncio.to_thread(journal.hindered) if entry.endpoint in connected]
+    left = await asyncio.to_thread(journal.open_entries)
+    if not any(entry.endpoint in connected for entry in (*hindered, *left)):
+        return []
+    asked: list[Awaitable[object]] = []
+    for entry in await asyncio.to_thread(journal.take_over, connected):
+        link = session.link_to(entry.endpoint)
+        link.adopt(entry)
+        asked.append(link.finished(entry.id))
+    asked.extend(session.link_to(entry.endpoint).settle(entry) for entry in hindered)
+    return asked

@@ -115,6 +115,12 @@ def read_theme(name: str) -> ThemeFile:
     raise ConfigProblem(f"There is no theme {name!r}.", remedy=_one_of(name, theme_names()))
 
 
+def theme_text(name: str) -> str:
+    """The file of the theme `name`, as it is: the pattern for another one. Blocks. Raises as `read_theme`."""
+    theme = read_theme(name)
+    return _on_board()[name].read_text("utf-8") if theme.path is None else _text_of(theme.path)
+
+
 def read_own_themes() -> tuple[tuple[ThemeFile, ...], tuple[ConfigProblem, ...]]:
     """The operator's own themes, and what is wrong with those that are left out. Blocks."""
     themes: list[ThemeFile] = []
@@ -135,6 +141,15 @@ def _read_own(path: Path) -> ThemeFile:
         raise ConfigProblem(
             f"{path}: {name!r} cannot be a theme's name.", remedy="Use letters, digits, - and _, at most 40."
         )
+    theme = parse(_text_of(path), str(path), path)
+    if theme.name != name:
+        raise ConfigProblem(
+            f"{path}: name: is {theme.name!r}, and the file is called {name!r}.", remedy=f'Write name = "{name}".'
+        )
+    return theme
+
+
+def _text_of(path: Path) -> str:
     try:
         # A pipe could keep whoever opens it waiting without end.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -147,15 +162,9 @@ def _read_own(path: Path) -> ThemeFile:
     if len(content) > _MOST_BYTES:
         raise ConfigProblem(f"{path}: over {_MOST_BYTES // 1024} KiB.", remedy="A theme is a page of colours.")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigProblem(f"{path}: not UTF-8 at byte {error.start}.", remedy="Save it as UTF-8.") from error
-    theme = parse(text, str(path), path)
-    if theme.name != name:
-        raise ConfigProblem(
-            f"{path}: name: is {theme.name!r}, and the file is called {name!r}.", remedy=f'Write name = "{name}".'
-        )
-    return theme
 
 
 def parse(text: str, source: str, path: Path | None = None) -> ThemeFile:

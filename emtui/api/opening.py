@@ -3,11 +3,14 @@
 import contextlib
 import os
 import warnings
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Literal
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
 
+from emtui import arguments
 from emtui.api.session import Session
+from emtui.api.words import in_python, renamed
 from emtui.errors import WorkspaceInUse
 from emtui.profile import Profile
 from emtui.session import open_session as open_profile
@@ -20,9 +23,37 @@ DEFAULT_TIMEOUT_S = 60.0
 HOLDER = "a Python script"
 """What others are told of who has the workspace open."""
 
+_NOT_OPEN = "open_session() alone opens nothing: async with open_session(…) as session: …; in cells an AsyncExitStack"
 
-@contextlib.asynccontextmanager
-async def open_session(
+# The sessions of this process that nobody closes yet.
+_open: set[Session] = set()
+
+
+class Opening(contextlib.AbstractAsyncContextManager[Session, None]):
+    """What `open_session` gives: `async with` opens it."""
+
+    def __init__(self, opening: contextlib.AbstractAsyncContextManager[Session, bool | None]) -> None:
+        self._opening = opening
+
+    async def __aenter__(self) -> Session:
+        with in_python():
+            return await self._opening.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._opening.__aexit__(kind, error, trace)
+
+    if not TYPE_CHECKING:  # for a type checker it would make every name one that is there
+
+        def __getattr__(self, name: str) -> object:
+            raise AttributeError(f"there is no {name!r} yet: {_NOT_OPEN}")
+
+        def __await__(self) -> object:
+            raise TypeError(_NOT_OPEN)
+
+
+def open_session(
     profile: str | Profile | None = None,
     *,
     local: str | os.PathLike[str] | None = None,
@@ -35,7 +66,7 @@ async def open_session(
     insecure: bool = False,
     read_only: bool = False,
     engine: Literal["docker", "sandbox", "simulated"] | None = None,
-    base_images: Sequence[str] = (),
+    base_images: Iterable[str] = (),
     pod_network: bool = False,
     pod_read_only: bool = False,
     pod_memory: str | int | None = None,
@@ -43,8 +74,8 @@ async def open_session(
     pod_processes: int | None = None,
     config: str | os.PathLike[str] | None = None,
     timeout_s: float | None = None,
-) -> AsyncIterator[Session]:
-    """Open an EM and a Grid Node, and close them again. Pods go on.
+) -> Opening:
+    """Open an EM and a Grid Node, and close them again: `async with open_session(…) as session:`. Pods go on.
 
     `profile` is the name of a configured profile, or a `Profile`, which is taken as it is. The other arguments are the
     command line's options and go over the environment and the configuration as they do; those that are not given (None,
@@ -57,55 +88,80 @@ async def open_session(
 
     Raises:
         ConfigProblem: an argument, a variable of the environment or the configuration is wrong.
-        WorkspaceInUse: another emtui has the workspace open, and has not let go of it in time.
+        WorkspaceInUse: another emtui has the workspace open, and has not let go of it in time; or this very process
+            has, which is not waited for.
         WorkspaceProblem: the directory cannot be used.
         Untrusted: plain http to another machine.
+        TypeError, ValueError: an argument is of another kind, or an empty path.
     """
     options: dict[str, object] = {
-        "local": _path(local),
+        "local": _path("local", local),
         "demo": demo,
         "em_url": em_url,
         "grid_url": grid_url,
         "username": username,
         "api": api,
-        "ca_file": _path(ca_file),
+        "ca_file": _path("ca_file", ca_file),
         "insecure": insecure,
         "read_only": read_only,
         "engine": engine,
-        "base_images": tuple(base_images) or None,
+        "base_images": arguments.several(arguments.text)("base_images", base_images) or None,
         "pod_network": pod_network,
         "pod_read_only": pod_read_only,
         "pod_memory": pod_memory,
         "pod_cpus": pod_cpus,
         "pod_processes": pod_processes,
-        "config": _path(config),
+        "config": _path("config", config),
     }
     if isinstance(profile, Profile):
         too_many = [name for name, value in options.items() if value not in (None, False)]
         if too_many:
             raise TypeError(f"a Profile is taken as it is: {', '.join(too_many)} cannot be given too")
+    elif profile is not None:
+        arguments.instance(str, Profile)("profile", profile)
+    return Opening(_opened(profile, options, timeout_s))
+
+
+@contextlib.asynccontextmanager
+async def _opened(
+    profile: str | Profile | None, options: dict[str, object], timeout_s: float | None
+) -> AsyncIterator[Session]:
+    if isinstance(profile, Profile):
         what = profile
     else:
-        what, configured_s = await in_thread(_resolved, options | {"profile": profile, "timeout": timeout_s})
-        timeout_s = configured_s if timeout_s is None else timeout_s
+        what, timeout_s = await in_thread(_resolved, options | {"profile": profile, "timeout": timeout_s})
     give_up_s = DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s or None
     for notice in what.notices:
-        warnings.warn(safe_str(notice), stacklevel=3)
-    async with open_profile(what, give_up_s=give_up_s, holder=HOLDER, on_wait=_waits) as opened:
+        warnings.warn(safe_str(renamed(notice)), stacklevel=4)
+
+    def waits(error: WorkspaceInUse) -> None:
+        _refuse_our_own(what.workspace, error)
+        warnings.warn(f"{safe_str(error.message)}; waiting for it", stacklevel=2)
+
+    async with open_profile(what, give_up_s=give_up_s, holder=HOLDER, on_wait=waits) as opened:
         session = Session(opened)
+        _open.add(session)
         try:
             yield session
         finally:
+            _open.discard(session)
             session.end()
 
 
-def _waits(error: WorkspaceInUse) -> None:
-    warnings.warn(f"{safe_str(error.message)}; waiting for it", stacklevel=2)
+def _refuse_our_own(workspace: Path, error: WorkspaceInUse) -> None:
+    """Raise where a session of this process has the workspace and is not about to close: it may wait for this one."""
+    here = [one.profile for one in tuple(_open) if "local" in (one.profile.em_kind, one.profile.grid_kind)]
+    if any(profile.workspace.resolve() == workspace.resolve() for profile in here):
+        raise WorkspaceInUse(
+            f"{workspace}: a session of this very process has it open",
+            remedy="Go on with that session, or close it first: leave its async with, or await stack.aclose().",
+            process=error.process,
+            holder=error.holder,
+        )
 
 
-def _path(given: str | os.PathLike[str] | None) -> Path | None:
-    """A path as Python has it. An empty one is refused where options are read."""
-    return None if given is None else Path(given)
+def _path(name: str, given: str | os.PathLike[str] | None) -> Path | None:
+    return None if given is None else arguments.path(name, given)
 
 
 def _resolved(options: dict[str, object]) -> tuple[Profile, float | None]:

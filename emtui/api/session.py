@@ -5,17 +5,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from emtui import arguments
+from emtui.api.words import in_python, renamed
 from emtui.commands import Command, Endpoint, RunPod
-from emtui.errors import ConfigProblem
+from emtui.errors import ConfigProblem, InvalidField, OutcomeNotKnown
 from emtui.session import Session as Opened
 from emtui.text import safe_str
-from emtui.views import CommandState
+from emtui.views import CommandState, Stage
 
 if TYPE_CHECKING:
     from emtui.journal.journal import Entry
     from emtui.models import EncryptedModel, HostedModel, Image, PodSpec, PodStatus
     from emtui.plain import Listing
-    from emtui.pod.trace import PodEnd
+    from emtui.pod.trace import PodEnd, Rivals
 
 T = TypeVar("T")
 
@@ -23,11 +25,15 @@ OnState = Callable[[CommandState], None]
 OnLog = Callable[[str], None]
 OnStatus = Callable[["PodStatus"], None]
 
+_NOT_DONE = (Stage.FAILED, Stage.CANCELLED)
+# So many commands back the last run is looked for.
+_LOOKED_AT = 1000
+
 
 class Session:
     """An open profile. Made by `open_session`.
 
-    Every call raises `EmtuiError`s; those that are always possible:
+    Every call raises `EmtuiError`s, and `TypeError` for an argument of another kind; those that are always possible:
 
         ConfigProblem: the profile has no such end.
         NotSignedIn: no token, or one that is not accepted: `sign_in`, or EMTUI_TOKEN or EMTUI_PASSWORD.
@@ -41,7 +47,7 @@ class Session:
 
     def __init__(self, opened: Opened) -> None:
         self.profile = opened.profile
-        self.notices = (*opened.ends.notices, *opened.ends.banners)
+        self.notices = tuple(renamed(notice) for notice in (*opened.ends.notices, *opened.ends.banners))
         self._opened = opened
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
@@ -77,7 +83,7 @@ class Session:
             OutcomeNotKnown: it may have been done, and is not repeated. Look first.
         """
         opened = self._usable()
-        link = opened.link(command)
+        link = opened.link(arguments.instance(Command)("command", command))
         keys: list[tuple[Endpoint, int]] = []
 
         def begun(number: int) -> None:
@@ -89,7 +95,8 @@ class Session:
                 self._tell_state(link.states[number])
 
         try:
-            return await opened.do(command, begun)
+            with in_python():
+                return await opened.do(command, begun)
         finally:
             for key in keys:
                 self._states.pop(key, None)
@@ -120,9 +127,11 @@ class Session:
             InvalidField: the EM does not take the image, the node, the time or the duration.
             OutcomeNotKnown: another pod has taken its place, or nothing was heard of it until its time was over.
         """
+        command, looked_at = RunPod(spec), datetime.now(UTC)
         before = await self.pod_status() if self.profile.em_kind == "remote" else None
-        await self.do(RunPod(spec))
-        return await self.wait_for_pod(spec, before=before, on_status=on_status)
+        state = await self.do(command)
+        opened = self._usable()
+        return await self._wait(command.spec, before, on_status, lambda: opened.rivals(state.id, looked_at))
 
     async def wait_for_pod(
         self, spec: "PodSpec | None" = None, *, before: "PodStatus | None" = None, on_status: OnStatus | None = None
@@ -130,6 +139,7 @@ class Session:
         """Wait until the pod has ended, or is known not to start. 423 and an absent EM are waited out.
 
         `spec` is what was run; with it the waiting has an end: the scheduled time, `max_duration` and three minutes.
+        A status names no pod (EM API §9): one that somebody else has run meanwhile may be taken for it.
         `before` is the status from before the run, by which a remote EM's last pod is not taken for this one.
         `on_status` gets each status.
 
@@ -137,22 +147,51 @@ class Session:
 
         Raises:
             NotFound: there is no pod.
-            OutcomeNotKnown: another pod has taken its place, or nothing was heard of it until its time was over.
+            OutcomeNotKnown: another pod has taken its place, by what is told or by this journal, or nothing was heard
+                of it until its time was over.
         """
+        if spec is not None:
+            await self._check_run(RunPod(spec))
+        return await self._wait(spec, before, on_status)
+
+    async def _check_run(self, meant: RunPod) -> None:
+        """Raise where the journal knows of a later run, of another image."""
+        from emtui.pod.fields import short_image
+
+        opened = self._usable()
+        entries = await asyncio.to_thread(opened.journal.recent, _LOOKED_AT)
+        runs = (entry.command for entry in entries if entry.sent_at is not None and entry.stage not in _NOT_DONE)
+        last = next((run for run in runs if isinstance(run, RunPod)), meant)
+        names = [short_image(run.spec.docker_image, opened.ends.user) for run in (last, meant)]
+        if names[0] != names[1]:
+            raise OutcomeNotKnown(
+                f"another pod has taken its place: {names[0]} was run last from here, not {names[1]}",
+                remedy="Give what was run, or nothing to wait for whatever pod there is.",
+            )
+
+    async def _wait(
+        self,
+        spec: "PodSpec | None",
+        before: "PodStatus | None",
+        on_status: OnStatus | None,
+        rivals: "Callable[[], Awaitable[Rivals]] | None" = None,
+    ) -> "PodEnd":
         from emtui.pod import wait as pod_wait
 
         opened = self._usable()
         look = opened.backends.em.pod_status
         is_remote = self.profile.em_kind == "remote"
-        return await pod_wait.wait_for_pod(
-            lambda: opened.em.poll("wait-for-pod", look),
-            spec=spec,
-            before=before,
-            ahead_s=opened.em.health.vitals.skew_s or 0.0,
-            give_up_s=opened.patience.give_up_s,
-            poll_s=pod_wait.REMOTE_POLL_S if is_remote else pod_wait.LOCAL_POLL_S,
-            on_status=lambda status: self._tell(on_status, status),
-        )
+        with in_python():
+            return await pod_wait.wait_for_pod(
+                lambda: opened.em.poll("wait-for-pod", look),
+                spec=spec,
+                before=before,
+                ahead_s=opened.em.health.vitals.skew_s or 0.0,
+                give_up_s=opened.patience.give_up_s,
+                poll_s=pod_wait.REMOTE_POLL_S if is_remote else pod_wait.LOCAL_POLL_S,
+                on_status=lambda status: self._tell(on_status, status),
+                rivals=rivals,
+            )
 
     # --------------------------------------------------------------------------------------- the Grid Node asked
 
@@ -173,6 +212,7 @@ class Session:
         """
         from emtui.models import HostedModel
 
+        arguments.text("model_id", model_id)
         grid = self._opened.backends.grid
         is_allowed = await self._ask("grid", lambda: grid.is_model_copy_allowed(model_id))
         sizes = await self._ask("grid", grid.model_sizes)
@@ -183,7 +223,13 @@ class Session:
         return await self._ask("grid", self._opened.backends.grid.dataset_tags)
 
     async def search(self, tag: str) -> bool:
-        """Whether a dataset bears the tag."""
+        """Whether a dataset bears the tag.
+
+        Raises:
+            InvalidField: it is empty.
+        """
+        if not arguments.text("tag", tag):
+            raise InvalidField("tag", "is missing", remedy="Give a tag, such as mnist.")
         return await self._ask("grid", lambda: self._opened.backends.grid.search(tag))
 
     async def encrypted_model(self, model_id: str) -> "EncryptedModel":
@@ -192,6 +238,7 @@ class Session:
         Raises:
             NotFound: there is none with that id.
         """
+        arguments.text("model_id", model_id)
         return await self._ask("grid", lambda: self._opened.backends.grid.search_encrypted_models(model_id))
 
     # ---------------------------------------------------------------------------------------------------- journal
@@ -202,6 +249,8 @@ class Session:
         `since` is a time with a zone, or how long ago; None is everything that is kept.
         """
         opened = self._usable()
+        if since is not None:
+            arguments.instance(datetime, timedelta)("since", since)
         at = datetime.now(UTC) - since if isinstance(since, timedelta) else since
         return await asyncio.to_thread(opened.journal.entries, at)
 
@@ -225,7 +274,8 @@ class Session:
             raise ConfigProblem("there is nothing to sign in at", remedy="Only a remote EM or Grid Node asks for it.")
         if not (username or opened.ends.user):
             raise ConfigProblem("nobody is named to sign in", remedy="Give username, here or to open_session.")
-        await opened.sign_in(places[0], username or opened.ends.user, password)
+        with in_python():
+            await opened.sign_in(places[0], username or opened.ends.user, arguments.text("password", password))
 
     # -------------------------------------------------------------------------------------------------- within
 
@@ -237,7 +287,8 @@ class Session:
         return self._opened
 
     async def _ask(self, endpoint: Endpoint, call: Callable[[], Awaitable[T]]) -> T:
-        return await self._usable().ask(endpoint, call)
+        with in_python():
+            return await self._usable().ask(endpoint, call)
 
     def end(self) -> None:
         """Refuse everything from now on; `open_session` calls it when it closes the profile."""

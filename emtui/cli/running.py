@@ -30,6 +30,9 @@ DEFAULT_TIMEOUT_S = 60.0
 """How long a verb waits for a busy or absent other side where `--timeout` says nothing: a script must end."""
 
 _SIGN_IN_TRIES = 3
+_IN_AN_ENGINE = ("build", "load", "run")
+# After an interruption it is looked whether a request was executed. What takes longer than this is said.
+_LOOKS_S = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -52,6 +55,8 @@ class Call:
         self, command: "Command", on_state: Callable[["CommandState"], None] = lambda _state: None
     ) -> "CommandState":
         """Carry a command out, with its progress on a terminal. Raises as `Session.do` does."""
+        from emtui.completing.cache import outdate
+
         link = self.session.link(command)
 
         def show(state: "CommandState") -> None:
@@ -61,9 +66,22 @@ class Call:
 
         link.ledger.on_state, link.on_log = show, lambda _number, line: self.out.log(line)
         try:
-            return await self._signed_in(lambda: self.session.do(command))
+            ended = await self._signed_in(lambda: self.session.do(command))
+            if command.name in _IN_AN_ENGINE:
+                await self._tell_engine()
+            return ended
         finally:
             self.out.clear()
+            if command.changes_remote:
+                outdate(self.session.profile, command.endpoint)
+
+    async def _tell_engine(self) -> None:
+        """What a script has to know of the engine that it has just used: it would go by an end that is none."""
+        info = await self.session.backends.em.info()
+        for warning in info.warnings:
+            self.out.say(f"emtui: {warning}")
+        if info.engine == "simulated":
+            self.out.say("emtui: the engine is simulated: nothing was executed")
 
     async def ask(self, endpoint: "Endpoint", call: Callable[[], Awaitable[T]]) -> T:
         """Ask something that changes nothing. Raises EmtuiError."""
@@ -104,7 +122,8 @@ class Call:
 
 
 def _with_remedy(error: NotSignedIn) -> NotSignedIn:
-    error.remedy = "Set EMTUI_TOKEN or EMTUI_PASSWORD, or sign in once in the console (S)."
+    if error.remedy == NotSignedIn.default_remedy:  # else it says already what is wrong with what was given
+        error.remedy = "Set EMTUI_TOKEN or EMTUI_PASSWORD, or sign in once in the console (S)."
     return error
 
 
@@ -173,6 +192,7 @@ async def _on_session(
             os._exit(128 + number)  # once more means now
         caught.append(number)
         task.cancel()
+        loop.call_later(_LOOKS_S, out.say, "emtui: interrupted: looks whether it was done; once more ends it at once")
 
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:

@@ -1,21 +1,28 @@
 """Text that a verb has made, on stdout or in a file that is whole under its name."""
 
 import asyncio
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from emtui.cli.output import Output
 from emtui.cli.profile_options import path_option
 from emtui.cli.questions import agree
+from emtui.errors import LocalProblem
 
 
 def add_output_option(parser: ArgumentParser) -> None:
     """Let `parser` take `-o FILE` and `--yes`."""
     parser.add_argument(
-        "-o", "--output", metavar="FILE", type=path_option, help="write it to FILE; - is stdout, which is the default"
+        "-o", "--output", metavar="FILE", type=_file_option, help="write it to FILE; - is stdout, which is the default"
     )
     parser.add_argument("-y", "--yes", action="store_true", help="replace FILE where it exists, without a question")
+
+
+def _file_option(text: str) -> Path:
+    if text.endswith(("/", "/.", "/..")):
+        raise ArgumentTypeError(f"a file is needed, and {text} is a folder")
+    return path_option(text)
 
 
 def give_text(out: Output, text: str, target: Path | None, *, yes: bool) -> None:
@@ -23,11 +30,13 @@ def give_text(out: Output, text: str, target: Path | None, *, yes: bool) -> None
 
     Raises:
         Unconfirmed, Cancelled: there is such a file, and nobody agreed to have it replaced.
-        LocalProblem: the disk's.
+        LocalProblem: it is a folder, or the disk's.
     """
     if target is None or str(target) == "-":
         out.stdout.write(text)
         return
+    if target.is_dir():
+        raise LocalProblem(f"{target} is a folder", remedy="Name a file in it.")
     asyncio.run(_write(out, text.encode(), target, yes=yes))
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import fcntl
 import io
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +24,8 @@ STDOUT = "-"
 """What `-o` is given for it."""
 
 _CHUNK_BYTES = 1 << 20
+_PREFIX = "emtui-stdout-"
+_UNLOCKED = "emtui-new-"
 # A line of text on a terminal is cut into pieces of so many characters; none is left out.
 _PIECE = 1024
 
@@ -44,6 +48,7 @@ async def fetched_to_stdout(call: "Call", command_for: Callable[[Path], "Command
         EmtuiError: it could not be fetched; stdout is empty.
         LocalProblem: there is no room in the temporary folder, or none where stdout leads.
     """
+    await asyncio.to_thread(_sweep)
     with _temporary_folder() as folder:
         place = folder / "fetched"
         try:
@@ -62,14 +67,41 @@ async def fetched_to_stdout(call: "Call", command_for: Callable[[Path], "Command
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
+    """A folder that is locked until it is removed: one without a lock is what a killed emtui has left."""
+    with contextlib.ExitStack() as stack:
+        try:
+            made = Path(tempfile.mkdtemp(prefix=_UNLOCKED))
+            stack.callback(shutil.rmtree, made, ignore_errors=True)
+            stack.enter_context(_locked(made))
+            # It gets the name that others look for once it is locked.
+            folder = made.rename(made.with_name(f"{_PREFIX}{made.name.removeprefix(_UNLOCKED)}"))
+        except OSError as error:
+            raise LocalProblem(
+                f"no temporary folder can be made: {error.strerror}", remedy="Set TMPDIR to a folder with room."
+            ) from error
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        yield folder
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Raises BlockingIOError where another process has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        made = tempfile.TemporaryDirectory(prefix="emtui-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise LocalProblem(
-            f"no temporary folder can be made: {error.strerror}", remedy="Set TMPDIR to a folder with room."
-        ) from error
-    with made as name:
-        yield Path(name)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sweep() -> None:
+    """Remove what killed runs have left in the temporary folder. What belongs to others stays."""
+    with contextlib.suppress(OSError):
+        for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            with contextlib.suppress(OSError):
+                if folder.lstat().st_uid == os.getuid():
+                    with _locked(folder):
+                        shutil.rmtree(folder)
 
 
 def _write(place: Path, out: "Output") -> None:

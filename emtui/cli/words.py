@@ -50,7 +50,7 @@ def parse(words: Sequence[str]) -> "tuple[Verb | None, Namespace]":
     if noun is None:
         _unknown(front, "command", name, NOUNS, "emtui --help")
     verb, rest = _verb(noun, found.rest)
-    before, behind = _around(words, name, found.rest)
+    before, behind = around(words, name, found.rest)
     return verb, parser_of(verb).parse_args([*before, *behind[: len(behind) - len(found.rest)], *rest])
 
 
@@ -110,11 +110,11 @@ def _verb(noun: Noun, rest: list[str]) -> tuple[Verb, list[str]]:
     verb = verb_named(noun, found.verb)
     if verb is None:
         _unknown(parser, "verb", found.verb, names, f"emtui {noun.name} --help")
-    before, behind = _around(rest, found.verb, found.rest)
+    before, behind = around(rest, found.verb, found.rest)
     return verb, [*before, *behind]
 
 
-def _around(words: Sequence[str], name: str, rest: Sequence[str]) -> tuple[list[str], list[str]]:
+def around(words: Sequence[str], name: str, rest: Sequence[str]) -> tuple[list[str], list[str]]:
     """What stands before and behind a noun or verb; `rest` is what argparse left. It keeps a `--` to itself."""
     front = list(words[: len(words) - len(rest)])
     at = len(front) - 1 - front[::-1].index(name)

@@ -32,7 +32,8 @@ def known_names(profile: Profile, kind: Kind) -> tuple[str, ...]:
     known = recall(profile, kind)
     if end == "local":
         # A Docker Engine's images are not in the workspace: there is only what was kept, however old it is.
-        return tuple(dict.fromkeys((*_of_workspace(profile, kind), *(known.names if kind == "images" else ()))))
+        more = (*known.names, *_base_images(profile)) if kind == "images" else ()
+        return tuple(dict.fromkeys((*_of_workspace(profile, kind), *more)))
     if known.is_fresh:
         return known.names
     asked = _ask(profile, kind)
@@ -51,6 +52,13 @@ def _of_workspace(profile: Profile, kind: Kind) -> tuple[str, ...]:
 
     names = names_in(profile.workspace, kind)
     return tuple(run_name(name, LOCAL_USER) for name in names) if kind == "images" else tuple(names)
+
+
+def _base_images(profile: Profile) -> tuple[str, ...]:
+    """Those on board can be run as they are."""
+    from emtui.local.engines.base import DEFAULT_BASE_IMAGES
+
+    return profile.base_images or DEFAULT_BASE_IMAGES
 
 
 def remember_images(profile: Profile, images: "Iterable[Image]") -> None:

@@ -11,16 +11,19 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from emtui.commands import Endpoint
 from emtui.plain import Listing
 from emtui.profile import Profile
 
 Kind = Literal["files", "images", "models", "tags"]
 """Paths of the volume (folders with a `/` at their end), images as a run names them, ids of models, tags."""
+
+_ENDS: Mapping[Kind, Endpoint] = {"files": "em", "images": "em", "models": "grid", "tags": "grid"}
 
 FRESH_S = 60.0
 """So long names are taken as they are."""
@@ -81,6 +84,14 @@ def remember_failure(profile: Profile, kind: Kind) -> None:
     _write(profile, kind, known | {"failed_at": time.time()})
 
 
+def outdate(profile: Profile, end: Endpoint) -> None:
+    """Something has been changed at that end: what is kept of it is asked for anew, and taken where no answer comes."""
+    for kind, its_end in _ENDS.items():
+        known = _read(profile, kind) if its_end == end else None
+        if known is not None:
+            _write(profile, kind, {"names": known.get("names")})
+
+
 def recall(profile: Profile, kind: Kind) -> Recalled:
     """What is kept, however old it is. Blocks for about a millisecond."""
     known = _read(profile, kind) or {}
@@ -99,7 +110,7 @@ def _is_within(moment: object, seconds: float) -> bool:
 def _file(profile: Profile, kind: Kind) -> Path:
     from platformdirs import user_cache_path
 
-    remote = profile.em if kind in ("files", "images") else profile.grid
+    remote = profile.em if _ENDS[kind] == "em" else profile.grid
     if remote is not None:
         parts = ["remote", remote.url, remote.username, remote.pvc_name]
     else:

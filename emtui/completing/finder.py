@@ -6,6 +6,7 @@ feed, ESC, bytes that are not UTF-8) is left out: shells show what they offer.
 
 import os
 import re
+from argparse import ArgumentParser, Namespace
 
 from argcomplete.finders import CompletionFinder
 
@@ -20,7 +21,17 @@ _SAFE_ASCII = re.compile(r"[A-Za-z0-9_@%+:,./-]")
 
 
 class Finder(CompletionFinder):
-    """As its base, but for the quoting."""
+    """As its base, but for the quoting, and for what follows a `--`: with `has_ended_options` no word is an option."""
+
+    has_ended_options = False
+
+    def collect_completions(
+        self, active_parsers: list[ArgumentParser], parsed_args: Namespace, cword_prefix: str
+    ) -> list[str]:
+        """What completes the word; the words before it have been parsed."""
+        if self.has_ended_options:
+            active_parsers[-1].prefix_chars = ""
+        return super().collect_completions(active_parsers, parsed_args, cword_prefix)
 
     def filter_completions(self, completions: list[str]) -> list[str]:
         """Each once, and only what can be shown; a request to the shell goes alone."""

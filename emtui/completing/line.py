@@ -15,7 +15,8 @@ class Word:
 
     Attributes:
         text: what it means, quotes and escapes resolved.
-        start, end: where it stands in the line.
+        start, end: where it stands in the line; a backslash that nothing follows is not part of it. bash writes what
+            all names begin with up to that of the first letter that differs.
     """
 
     text: str
@@ -51,6 +52,7 @@ class _Reader:
         self._text: list[str] = []
         self._start: int | None = None
         self._quote = ""
+        self._torn = 0
 
     def step(self) -> None:
         """Read a character, or two of which the first is a backslash."""
@@ -73,6 +75,7 @@ class _Reader:
         elif character == "\\" and self._escapes():
             self.at += 1
             self._text.append(self.line[self.at : self.at + 1])
+            self._torn = int(self.at == len(self.line))
         else:
             self._text.append(character)
         self.at = min(self.at + 1, len(self.line))  # nothing may follow a backslash
@@ -85,5 +88,5 @@ class _Reader:
         """A word is over; `always`: also one that has not begun."""
         if self._start is not None or always:
             start = self.at if self._start is None else self._start
-            self.words.append(Word("".join(self._text), start, self.at))
+            self.words.append(Word("".join(self._text), start, self.at - self._torn))
         self._text, self._start = [], None

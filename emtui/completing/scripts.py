@@ -28,8 +28,10 @@ _ZSH = r"""#compdef emtui
 # Completion of emtui for zsh: eval "$(emtui completion zsh)", behind compinit
 _emtui() {
     local program="${${(Q)words[1]}/#\~\//$HOME/}" answer
+    # Of a word that is being typed between quotes, only these two have the quote that opens it.
+    local line="${(j: :)words[1,CURRENT-1]} $QIPREFIX$PREFIX"
     local -a found folders others
-    answer="$(COMP_LINE="$PREBUFFER$BUFFER" COMP_POINT="$(( ${#PREBUFFER} + CURSOR ))" COMP_TYPE= \
+    answer="$(COMP_LINE="$line" COMP_POINT="${#line}" COMP_TYPE= \
         _ARGCOMPLETE=1 _ARGCOMPLETE_SHELL=zsh _ARGCOMPLETE_IFS=$'\013' _ARGCOMPLETE_SUPPRESS_SPACE=1 \
         _EMTUI_COMPLETES_PATHS=1 "$program" 8>&1 9>/dev/null 1>/dev/null 2>/dev/null </dev/null)"
     case "$answer" in

@@ -37,7 +37,7 @@ def read_config(path: Path) -> "Loaded":
     """The configuration in `path`, with warnings: keys that are not known are told, not obeyed. Blocks.
 
     Raises:
-        ConfigProblem: it is missing, cannot be read, or a value is wrong; file, line, key and remedy are named.
+        ConfigProblem: as `emtui.config.loading.load`.
     """
     from emtui.config.loading import load
 

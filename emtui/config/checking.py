@@ -19,17 +19,28 @@ Path = tuple[str | int, ...]
 _MOST_TOLD = 100
 _MOST_KEYS = 200
 
+_OF_SECRETS = {
+    "password": "Take it out: it is asked for, or EMTUI_PASSWORD or your keyring has it.",
+    "token": "Take it out: EMTUI_TOKEN is for it.",
+}
+"""Keys that there are not, since a file is no place for a secret."""
+
 
 @dataclass(frozen=True)
 class Checked:
     """What a file says, and what is wrong with it. `tables` is for use only where no problem is an error.
 
-    `version` is the one that the file was written in, None where that cannot be told.
+    Attributes:
+        version: the one that the file was written in, None where that cannot be told.
+        is_cut: there is more that is wrong of the same sort as some that is told.
+        surprises: what is right, and may not be what was meant; only `emtui.config.loading.judge` looks for it.
     """
 
     tables: Tables
     problems: tuple[Problem, ...]
     version: int | None = None
+    is_cut: bool = False
+    surprises: tuple[Problem, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -44,17 +55,18 @@ def check(document: Document) -> Checked:
     """Judge a document. Every problem is told, in the order of lines."""
     judge = _Judge(document)
     tables = judge.tables()
-    problems = [*judge.wrong, *islice(_key_problems(document), _MOST_TOLD), *islice(_whole(document), _MOST_TOLD)]
-    problems += islice(_unknown(document), _MOST_TOLD)
-    problems.sort(key=lambda problem: problem.line or 0)
-    return Checked(tables, tuple(problems), document.version)
+    sorts = (judge.wrong, _key_problems(document), _whole(document), _unknown(document))
+    found = [list(islice(problems, _MOST_TOLD + 1)) for problems in sorts]
+    told = [problem for problems in found for problem in problems[:_MOST_TOLD]]
+    told.sort(key=lambda problem: problem.line or 0)
+    return Checked(tables, tuple(told), document.version, any(len(problems) > _MOST_TOLD for problems in found))
 
 
 def checked(document: Document) -> Checked:
-    """The same, of a document that must be right. Raises Problems."""
+    """The same, of a document that must be right but for what only the console takes. Raises Problems."""
     found = check(document)
-    if found.errors:
-        raise Problems(found.errors)
+    if any(not problem.is_for_console for problem in found.errors):
+        raise Problems([problem for problem in found.errors if not problem.is_for_console])
     return found
 
 
@@ -135,7 +147,7 @@ class _Judge:
         self._tell(path, str(wrong), f"{did_you_mean(wrong.meant)}{wrong.remedy or 'Mend it there.'}")
 
     def _tell(self, path: Sequence[str | int], what: str, remedy: str = "Mend it there.") -> None:
-        if len(self.wrong) < _MOST_TOLD:
+        if len(self.wrong) <= _MOST_TOLD:
             self.wrong.append(self._document.problem(path, what, remedy))
 
 
@@ -164,7 +176,7 @@ def _unknown_in(
     for key in table:
         if key not in known:
             likely = meant(key, known) or _elsewhere(key, name)
-            remedy = f"{did_you_mean(likely)}Mend its name, or leave it out."
+            remedy = _OF_SECRETS.get(key) or f"{did_you_mean(likely)}Mend its name, or leave it out."
             yield document.problem((*path, key), "it is not known and not obeyed", remedy, is_warning=True)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emtui.config.kinds import shown
 from emtui.config.migrations import STEPS, Step, migrated, newest
 from emtui.config.problems import Problem, Problems, key_of
 from emtui.errors import ConfigProblem
@@ -116,7 +117,7 @@ def parse(source: Source, steps: Mapping[int, Step] = STEPS) -> Document:
 def _version(document: Document, known: int) -> int:
     version = document.values.get("version", 0)
     if isinstance(version, bool) or not isinstance(version, int) or version < 0:
-        what = f"a whole number is expected, not {type(version).__name__}"
+        what = f"a whole number is expected, not {shown(version)}"
         raise Problems([document.problem(["version"], what, f"Write version = {known}.")])
     if version > known:
         raise Problems(
@@ -124,7 +125,7 @@ def _version(document: Document, known: int) -> int:
                 document.problem(
                     ["version"],
                     f"this file is of version {version}, and this emtui knows versions up to {known}",
-                    f"Install a newer emtui, or write another file for this one: {_OTHER}",
+                    "Install a newer emtui, or write another file for this one and name it by --config.",
                 )
             ]
         )

@@ -25,6 +25,7 @@ OTHERS: Mapping[str, str] = {
 """Variables that no key of the file stands for, and what they are."""
 
 _TESTS = "EMTUI_TEST_"
+_CONSOLE = "console"
 # A key of a profile goes before one of [local] that says the same.
 _ORDER = ("profile", "console", "command_line", "", "local")
 
@@ -42,6 +43,8 @@ def variables() -> dict[str, Setting]:
 def given(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     """The values that variables give, by keys, each with the variable's name; one that is empty is not given.
 
+    A wrong value that only the console takes is left out; `wrong_ones` tells it.
+
     Raises:
         ConfigProblem: a value is wrong; the variable is named.
     """
@@ -53,14 +56,17 @@ def given(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
             try:
                 found[setting.key] = (setting.about.kind.read_text(text), name)
             except ValueError as error:
-                raise _wrong(name, error) from None
+                if setting.table != _CONSOLE:
+                    raise _wrong(name, error) from None
     return found
 
 
-def wrong_ones(environment: Mapping[str, str]) -> Iterator[ConfigProblem]:
-    """Every variable whose value is wrong."""
+def wrong_ones(environment: Mapping[str, str], *, for_console: bool = False) -> Iterator[ConfigProblem]:
+    """Every variable whose value is wrong; with `for_console` of those alone that only the console takes."""
+    if not any(name.startswith(PREFIX) for name in environment):
+        return
     for name, setting in variables().items():
-        if text := environment.get(name):
+        if (text := environment.get(name)) and (setting.table == _CONSOLE or not for_console):
             try:
                 setting.about.kind.read_text(text)
             except ValueError as error:

@@ -233,8 +233,10 @@ class BaseImage(Text):
     def read(self, value: object) -> str:
         name = super().read(value)
         if not _IMAGE.fullmatch(name):
+            likely = name.partition(":")[0].strip().lower()
             raise Wrong(
-                f"the name of a base image without a tag is expected, not {shown(name)}", name.partition(":")[0]
+                f"the name of a base image without a tag is expected, not {shown(name)}",
+                likely if _IMAGE.fullmatch(likely) else "",
             )
         return name
 

@@ -2,23 +2,28 @@
 
 What to open is named together: an option that names it (`-p`, `--local`, `--demo`, `--em-url`, `--grid-url`) makes
 the variables that do so (`EMTUI_PROFILE`, `EMTUI_LOCAL`, `EMTUI_EM_URL`, `EMTUI_GRID_URL`) count for nothing, so that
-`EMTUI_PROFILE=em emtui --local DIR` opens DIR alone. Where neither names anything, `default_profile` does; where that
-is not given either, it is the workspace of local mode. All other variables are defaults for whatever they fit: one
-for pods says nothing where no pod is run here.
+`EMTUI_PROFILE=em emtui --local DIR` opens DIR alone. What belongs to an address (`EMTUI_USERNAME`, `EMTUI_API`,
+`EMTUI_CA_FILE`, …, and the secrets `EMTUI_TOKEN` and `EMTUI_PASSWORD`) then belongs to the one that a variable names,
+and counts for nothing either: no user and no secret is taken to another address than the one it was given with. What
+is not obeyed is told. Where neither names anything, `default_profile` does; where that is not given either, it is the
+workspace of local mode. All other variables are defaults for whatever they fit: one for pods says nothing where no pod
+is run here.
+
+What is wrong with keys that only the console takes stops the console alone: `Resolved.check_console`.
 """
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from emtui import config
-from emtui.config.environment import given, unknown_ones
+from emtui.config.environment import SECRETS, given, unknown_ones, wrong_ones
 from emtui.config.kinds import Wrong
 from emtui.config.loading import Loaded, absent, profile_named
 from emtui.config.model import keys_of
-from emtui.config.problems import key_of
+from emtui.config.problems import first_of, key_of
 from emtui.errors import ConfigProblem
 from emtui.profile import PodPolicy, Profile, Remote, default_workspace, remote_folder
 from emtui.settings import ConsoleSettings
@@ -27,6 +32,7 @@ OPENERS = ("profile", "local", "demo", "em_url", "grid_url")
 """The options that name what to open."""
 
 _OPENING_KEYS = ("default_profile", "local", "em_url", "grid_url")
+_WITH_ADDRESS = ("default_profile", "em_url", "grid_url")
 _REMOTE = ("username", "api", "pvc_name", "pod_name", "ca_file", "insecure")
 _NEEDS_ADDRESS = ("username", "api", "ca_file")
 _ENGINE = ("engine", "base_images")
@@ -67,6 +73,7 @@ class Resolved:
         settings: each value that has a meaning for this profile, and where it comes from.
         loaded: the configuration's file.
         warnings: what is odd about the file and the environment, for people.
+        console_problems: why the console cannot start; what is in force in place of those values is what is built in.
     """
 
     profile: Profile
@@ -75,6 +82,12 @@ class Resolved:
     settings: tuple[InForce, ...]
     loaded: Loaded
     warnings: tuple[str, ...]
+    console_problems: tuple[ConfigProblem, ...] = ()
+
+    def check_console(self) -> None:
+        """Raises ConfigProblem where the console cannot start with what the environment and the file say."""
+        if self.console_problems:
+            raise first_of(self.console_problems)
 
     @property
     def sources(self) -> Mapping[str, Origin]:
@@ -101,8 +114,9 @@ def resolve(
     environment = os.environ if environment is None else environment
     variables = given(environment)
     loaded = _loaded(options, variables, environment)
-    warnings = (*loaded.warnings, *unknown_ones(environment))
-    return _Layers(options, variables, loaded, openers, warnings, uses_default=uses_default).resolved()
+    resolved = _Layers(options, environment, variables, loaded, openers, uses_default=uses_default).resolved()
+    in_file = (problem.as_error() for problem in loaded.for_console)
+    return replace(resolved, console_problems=(*wrong_ones(environment, for_console=True), *in_file))
 
 
 def config_named(options: Mapping[str, object], environment: Mapping[str, str]) -> Path | None:
@@ -131,31 +145,55 @@ class _Layers:
     def __init__(
         self,
         options: Mapping[str, object],
+        environment: Mapping[str, str],
         variables: Mapping[str, tuple[Any, str]],
         loaded: Loaded,
         openers: tuple[str, ...],
-        warnings: tuple[str, ...],
         *,
         uses_default: bool,
     ) -> None:
-        self.warnings = warnings
+        self.warnings = (*loaded.warnings, *unknown_ones(environment))
         self.options = options
         self.loaded = loaded
         self.uses_default = uses_default
         self.settings: list[InForce] = []
         self.given = _given_options(options)
-        is_named = any(options.get(opener) for opener in openers)
-        hidden = _OPENING_KEYS if is_named else tuple(_key_of(name) for name in OPENERS if name not in openers)
+        named_by = next((opener for opener in openers if options.get(opener)), "")
+        self.takes_secrets = True
+        hidden = (
+            self._hidden_by(named_by, variables, environment)
+            if named_by
+            else tuple(_key_of(name) for name in OPENERS if name not in openers)
+        )
         self.variables = {
             key: InForce(key, value, Origin("environment", name))
             for key, (value, name) in variables.items()
             if key not in hidden
         }
-        self.name = self._name(is_named=is_named)
+        self.name = self._name(is_named=bool(named_by))
         self.profile = (
             _of_file(profile_named(loaded, self.name), ("profile", self.name)) if self.name is not None else {}
         )
         self.local = _of_file(loaded.table("local"), ("local",))
+
+    def _hidden_by(
+        self, opener: str, variables: Mapping[str, tuple[Any, str]], environment: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """The keys of variables that count for nothing, since an option names what to open. It is told."""
+        # One that says what an option says is no other.
+        others = [key for key in _OPENING_KEYS if key in variables and not self._is_given(key, variables[key][0])]
+        self.takes_secrets = not any(key in _WITH_ADDRESS for key in others)
+        names = [variables[key][1] for key in others]
+        if not self.takes_secrets:
+            names += [variables[key][1] for key in _REMOTE if key in variables]
+            names += [name for name in SECRETS if environment.get(name)]
+        if names:
+            are_not = "is not" if len(names) == 1 else "are not"
+            self.warnings += (f"{', '.join(names)} {are_not} obeyed: --{opener.replace('_', '-')} names what to open",)
+        return _OPENING_KEYS if self.takes_secrets else (*_OPENING_KEYS, *_REMOTE)
+
+    def _is_given(self, key: str, value: object) -> bool:
+        return key in self.given and str(self.given[key].value) == str(value)
 
     def _name(self, *, is_named: bool) -> str | None:
         layers: list[Mapping[str, InForce]] = [self.given, self.variables]
@@ -221,7 +259,7 @@ class _Layers:
         if not runs_pods:  # variables and [local] are for pods that are run here
             self.variables = {key: one for key, one in self.variables.items() if key not in (*_ENGINE, *_PODS)}
         here = {key: self.take(key, self.local) for key in (*_ENGINE, *_PODS)} if runs_pods else {}
-        em, grid = (_remote(url, remote, self._origin("ca_file")) if url else None for url in (em_url, grid_url))
+        em, grid = (self._remote(url, remote) if url else None for url in (em_url, grid_url))
         name = self.name or ""
         return Profile(
             local if local is not None else remote_folder(name, em, grid),
@@ -237,6 +275,21 @@ class _Layers:
             pods=_policy(here),
         )
 
+    def _remote(self, url: str, values: Mapping[str, Any]) -> Remote:
+        ca_file = values["ca_file"]
+        if ca_file and not isinstance(ca_file, Path):
+            ca_file = _expanded(ca_file, self._origin("ca_file"))
+        return Remote(
+            url,
+            username=values["username"],
+            api=values["api"],
+            ca_file=ca_file or None,
+            is_insecure=values["insecure"],
+            pvc_name=values["pvc_name"],
+            pod_name=values["pod_name"],
+            takes_secrets=self.takes_secrets,
+        )
+
     def _origin(self, key: str) -> Origin:
         return next((one.origin for one in self.settings if one.key == key), BUILT_IN)
 
@@ -245,7 +298,7 @@ class _Layers:
             if key in self.given and not is_remote:
                 raise ConfigProblem(
                     f"{self.given[key].origin.name} is for a remote EM or Grid Node",
-                    remedy="Give --em-url or --grid-url too, or a profile with -p.",
+                    remedy="Give --em-url or --grid-url too, or name a profile.",
                 )
         for key in _PODS:
             if key in self.given and not runs_pods:
@@ -286,7 +339,9 @@ def _given_options(options: Mapping[str, object]) -> dict[str, InForce]:
             read = value if isinstance(value, Path) else _read(setting.about.kind, value)
         except ValueError as error:
             remedy = error.remedy if isinstance(error, Wrong) else ""
-            raise ConfigProblem(f"{option}: {error}", remedy=remedy or "See emtui --help.") from error
+            raise ConfigProblem(
+                f"{option}: {error}", remedy=remedy or "Leave it out, or give one that fits."
+            ) from error
         found[setting.key] = InForce(setting.key, read, Origin("option", option))
     return found
 
@@ -302,19 +357,6 @@ def _of_file(table: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, InFor
 
 def _first(key: str, layers: "tuple[Mapping[str, InForce], ...] | list[Mapping[str, InForce]]") -> InForce | None:
     return next((layer[key] for layer in layers if key in layer), None)
-
-
-def _remote(url: str, values: Mapping[str, Any], ca_origin: Origin) -> Remote:
-    ca_file = values["ca_file"]
-    return Remote(
-        url,
-        username=values["username"],
-        api=values["api"],
-        ca_file=(ca_file if isinstance(ca_file, Path) else _expanded(ca_file, ca_origin)) if ca_file else None,
-        is_insecure=values["insecure"],
-        pvc_name=values["pvc_name"],
-        pod_name=values["pod_name"],
-    )
 
 
 def _expanded(path: str, origin: Origin) -> Path:

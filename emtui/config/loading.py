@@ -1,11 +1,11 @@
 """The configuration as the rest of emtui takes it: the values that the file has, and where each of them stands."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emtui.config.problems import Problems
+from emtui.config.problems import Problem, Problems
 from emtui.errors import ConfigProblem
 
 if TYPE_CHECKING:
@@ -21,12 +21,14 @@ class Loaded:
         file: its file.
         tables: what it says, and nothing else: `{"console": {"theme": …}, "profile": {NAME: {…}}}`.
         odd: what is odd about it: what, and what to do.
+        for_console: what is wrong with keys that only the console takes; everything else starts nevertheless.
         is_there: there is such a file.
     """
 
     file: Path
     tables: Mapping[str, Any] = field(default_factory=dict)
     odd: tuple[tuple[str, str], ...] = ()
+    for_console: "tuple[Problem, ...]" = ()
     is_there: bool = True
     _document: "Document | None" = field(default=None, repr=False)
 
@@ -59,27 +61,32 @@ def load(file: Path) -> Loaded:
     """The configuration in `file`, judged. Blocks.
 
     Raises:
-        ConfigProblem: it is missing, cannot be read, or a value is wrong; file, line, key and remedy are named.
+        ConfigProblem: it is missing, cannot be read, or a value is wrong; file, line, key and remedy are named. A value
+            that only the console takes is in `for_console` instead.
     """
     from emtui.config.checking import checked
     from emtui.config.document import parse, read_source
 
     document = parse(read_source(file))
     found = checked(document)
-    return Loaded(file, found.tables, tuple((one.text, one.remedy) for one in found.warnings), _document=document)
+    odd = tuple((one.text, one.remedy) for one in found.warnings)
+    return Loaded(file, found.tables, odd, found.errors, _document=document)
 
 
 def judge(file: Path) -> "Checked":
-    """Every problem of a file, which is read anew. Blocks.
+    """Every problem of a file, which is read anew, and what may surprise. Blocks.
 
     Raises:
         ConfigProblem: it cannot be read at all: then there is one problem only.
     """
     from emtui.config.checking import Checked, check
     from emtui.config.document import parse, read_source
+    from emtui.config.surprises import surprises
 
     try:
-        return check(parse(read_source(file)))
+        document = parse(read_source(file))
+        found = check(document)
+        return replace(found, surprises=tuple(surprises(document, found.tables)))
     except Problems as problems:
         return Checked({}, problems.all)
 

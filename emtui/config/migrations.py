@@ -4,6 +4,7 @@ A step knows how the values change, which is done each time such a file is read,
 done where the operator asks for it (`emtui config migrate`): comments and order stay.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,13 +27,23 @@ class Step:
     change: str
 
 
+_VERSION_0 = re.compile(r"(\s*(?:version|\"version\"|'version')[ \t]*=[ \t]*)[^\s#]+")
+
+
 def _named_version(text: str) -> str:
+    from emtui.config.positions import positions
+
+    line = positions(text).lines.get(("version",))
+    if line is not None:  # it says that it is of version 0
+        lines = text.split("\n")
+        lines[line - 1] = _VERSION_0.sub(r"\g<1>1", lines[line - 1], count=1)
+        return "\n".join(lines)
     end = "\r\n" if "\r\n" in text else "\n"
     return f"version = 1{end}{end if text.strip() else ''}{text}"
 
 
 STEPS: Mapping[int, Step] = {
-    0: Step(lambda values: {"version": 1, **values}, _named_version, "version = 1 is written on top"),
+    0: Step(lambda values: {**values, "version": 1}, _named_version, "version = 1 is written on top"),
 }
 """By the version that they start from. A file without a version is of version 0: profiles, and nothing else."""
 

@@ -28,6 +28,11 @@ class Problem:
     is_warning: bool = False
 
     @property
+    def is_for_console(self) -> bool:
+        """Only the console takes that value: whatever else starts does without."""
+        return self.key.partition(".")[0] in ("console", "keys")
+
+    @property
     def where(self) -> str:
         """`FILE:LINE`, or as much as is known."""
         return f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
@@ -51,8 +56,16 @@ class Problems(ConfigProblem):
 
     def __init__(self, found: Sequence[Problem]) -> None:
         self.all = tuple(sorted(found, key=lambda problem: problem.line or 0))
-        first = self.all[0]
-        super().__init__(first.text, remedy=first.remedy)
+        told = first_of([problem.as_error() for problem in self.all])
+        super().__init__(told.message, remedy=told.remedy)
+
+
+def first_of(errors: Sequence[ConfigProblem]) -> ConfigProblem:
+    """The first of several errors, with what tells the others."""
+    first, *others = errors
+    if not others:
+        return first
+    return ConfigProblem(first.message, remedy=f"{first.remedy} emtui config check tells {len(others)} more.".lstrip())
 
 
 def key_of(path: Sequence[str | int]) -> str:

@@ -19,6 +19,7 @@ from emtui.console.screens.main import MainScreen
 from emtui.console.signing_in import SigningIn
 from emtui.console.theming import registered_themes
 from emtui.errors import EmtuiError
+from emtui.profile import WITHOUT_READ_ONLY, Profile
 from emtui.settings import ConsoleSettings
 from emtui.text import count
 from emtui.views import Stage
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from emtui.console.conductor import Conductor
-    from emtui.profile import Profile
 
 CANNOT_OPEN_EXIT = 3
 """The exit code when the workspace or the engine cannot be used."""
@@ -91,8 +91,9 @@ class EmtuiApp(DressedApp[None]):
 
     async def _offer_own_themes(self) -> None:
         await self._painted.wait()
-        for problem in await self.add_own_themes():
-            self.main.say(problem.message, remedy=problem.remedy, is_failure=True)
+        problems = await self.add_own_themes()
+        if problems:
+            self.main.say(f"{count(len(problems), 'theme file')} left out", remedy="emtui themes tells why.")
 
     async def _live(self) -> None:
         """Hold the session open until the operator leaves."""
@@ -178,7 +179,7 @@ class EmtuiApp(DressedApp[None]):
     async def action_wish(self, name: str) -> None:
         """Open a command's dialog. Keys that follow wait until it is there."""
         if self.profile.is_read_only and REGISTRY[name].changes_remote:
-            self.main.say(f"{REGISTRY[name].title} is off: read-only.", remedy="Start without --read-only.")
+            self.main.say(f"{REGISTRY[name].title} is off: read-only.", remedy=WITHOUT_READ_ONLY)
             return
         if self._is_absent(REGISTRY[name].endpoint):
             return

@@ -29,6 +29,7 @@ def look_at_configuration(case: Case) -> list[Check]:
         else:
             profiles = ", ".join(loaded.profiles) or "none"
             checks.append(Check(SECTION, "file", "ok", f"{case.config}; profiles: {profiles}"))
+            checks += [Check(SECTION, "console", "fail", one.text, one.remedy) for one in loaded.for_console]
             # What is odd about the very profile that is to be opened is told below.
             below = case.problem.message if case.problem is not None else ""
             checks += [Check(SECTION, "key", "note", what, remedy) for what, remedy in loaded.odd if what != below]

@@ -1,8 +1,10 @@
 """Foreign names as names on the operator's own disk."""
 
+import os
 import sys
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 from emtui.errors import LocalProblem
 
@@ -85,6 +87,32 @@ def collisions(names: Iterable[str]) -> list[tuple[str, str]]:
         else:
             seen[key] = name
     return found
+
+
+def are_one_file(one: Path, other: Path) -> bool:
+    """Whether the disk takes two paths that collide for one file.
+
+    It is tried in a folder of its own where they part, or in what is there of the way to it. Blocks.
+
+    Raises:
+        OSError: it cannot be tried.
+    """
+    import tempfile  # costs time, and is seldom needed
+
+    parting = Path(os.path.commonpath((one.parent, other.parent)))
+    there = next(folder for folder in (parting, *parting.parents) if folder.is_dir())
+    with tempfile.TemporaryDirectory(prefix=".emtui-", dir=there) as trial:
+        place = trial / one.relative_to(parting)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+        return os.path.lexists(trial / other.relative_to(parting))
+
+
+def told_apart(one: str, other: str) -> tuple[str, str]:
+    """Two names that differ, as text that shows how: with escapes where they would look the same."""
+    if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):
+        return ascii(one)[1:-1], ascii(other)[1:-1]
+    return one, other
 
 
 def _folded(name: str) -> str:

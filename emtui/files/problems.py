@@ -12,7 +12,7 @@ _REMEDIES = {
     errno.EACCES: "Give yourself the rights to it, or choose another place.",
     errno.EPERM: "Give yourself the rights to it, or choose another place.",
     errno.EROFS: "Choose a place that can be written to.",
-    errno.ENOENT: "Check the path; a missing folder is not made here.",
+    errno.ENOENT: "Check the path.",
     errno.ENOTDIR: "A file stands where a folder should be: check the path.",
     errno.EISDIR: "A folder stands there: choose another name.",
     errno.ENAMETOOLONG: "Choose a shorter name.",

@@ -2,8 +2,10 @@
 
 The volume tells a file's size, its time to the minute by a clock of its own, and a hash of a kind that is not
 specified (EM API §2). So what was sent is remembered (`Synced`): as it was here, and as it was listed there afterwards.
-While both are as remembered, nothing is to be done, whatever the clocks say. Without a memory of a file the times
-decide, and where the minute does not tell, it is sent: that costs time, the other way would lose a change.
+While both are as remembered, nothing is to be done, whatever the clocks say. A file that is new or changed here is
+compared by its hash: local mode and `emtui serve` list one of a kind that is known, and one of another kind differs.
+The times decide only where they alone can: no hash is listed, or it is over there that something has changed. In doubt
+it is sent: that costs time, the other way would lose a change.
 """
 
 from collections.abc import Iterator
@@ -18,8 +20,10 @@ from emtui.files.source import FileSource
 from emtui.files.synced import Synced
 from emtui.plain import FileNode, Listing
 
-Reason = Literal["new", "size", "time"]
-"""Why a file is to be sent: the volume has none, one of another size, or one that is not newer."""
+Reason = Literal["new", "size", "hash", "time"]
+"""Why a file is to be sent: the volume has none, one of another size or hash, or one that is not newer."""
+
+_Verdict = Reason | Literal["same", "newer there"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,13 @@ class SyncPlan:
     Attributes:
         changes: the files to be sent.
         same: those that the volume holds as they are here, with their paths there.
+        newer: paths of those that were changed in the volume since they were synced, and not here.
         skipped: what of a folder is left out, and why; foreign text.
     """
 
     changes: tuple[Change, ...]
     same: tuple[tuple[str, FileSource], ...]
+    newer: tuple[str, ...]
     skipped: tuple[str, ...]
 
     @property
@@ -66,7 +72,7 @@ class SyncPlan:
         return ((folder, tuple(paths)) for folder, paths in found.items())
 
     def all(self) -> Iterator[tuple[str, FileSource]]:
-        """Every file that the volume is to hold, with its path there."""
+        """Every file that the volume is to hold as it is here, with its path there."""
         yield from self.same
         yield from ((change.path, change.source) for change in self.changes)
 
@@ -84,18 +90,21 @@ def plan_sync(source: Path, dest_path: str, listing: Listing, synced: Synced, ah
     listed = dict(listing.walk())
     changes: list[Change] = []
     same: list[tuple[str, FileSource]] = []
+    newer: list[str] = []
     checked: set[str] = set()
     for path, file in plan.remote():
         folder = path.rpartition("/")[0]
         if folder not in checked:
             _check_folder(folder, listed)
             checked.add(folder)
-        reason = _reason(path, file, listed.get(path), synced, ahead_s)
-        if reason is None:
+        verdict = _verdict(path, file, listed.get(path), synced, ahead_s)
+        if verdict == "same":
             same.append((path, file))
+        elif verdict == "newer there":
+            newer.append(path)
         else:
-            changes.append(Change(folder, path, file, reason))
-    return SyncPlan(tuple(changes), tuple(same), plan.skipped)
+            changes.append(Change(folder, path, file, verdict))
+    return SyncPlan(tuple(changes), tuple(same), tuple(newer), plan.skipped)
 
 
 def _check_folder(folder: str, listed: dict[str, FileNode]) -> None:
@@ -106,22 +115,24 @@ def _check_folder(folder: str, listed: dict[str, FileNode]) -> None:
         folder = folder.rpartition("/")[0]
 
 
-def _reason(path: str, file: FileSource, node: FileNode | None, synced: Synced, ahead_s: float) -> Reason | None:
-    """Why it is to be sent; None where it is not."""
+def _verdict(path: str, file: FileSource, node: FileNode | None, synced: Synced, ahead_s: float) -> _Verdict:
+    """Why it is to be sent, or why not."""
     if node is None or node.type not in ("file", "directory"):
         return "new"
     if node.is_directory:
         raise BadRequest(f"/{path} is a folder of the volume, and a file here", remedy="Move one out of the way.")
     if node.size != file.size_bytes:
         return "size"
-    is_as_left = synced.remembers_remote(path, node)
-    if is_as_left and synced.remembers_local(path, file):
-        return None
-    is_older = file.changed_ns < (node.time.timestamp() - max(0.0, ahead_s)) * 1e9
-    if is_older and not (is_as_left and synced.is_of(path, file)):
-        return None
-    # Where the hash is of the kind that local mode lists, the same bytes need not go again: a fresh checkout, say.
-    return None if node.hash is not None and _content_hash(file) == node.hash else "time"
+    is_as_left, is_unchanged = synced.remembers_remote(path, node), synced.remembers_local(path, file)
+    if (is_as_left and is_unchanged) or (node.hash is not None and _content_hash(file) == node.hash):
+        return "same"
+    is_newer_there = file.changed_ns < (node.time.timestamp() - max(0.0, ahead_s)) * 1e9
+    if is_unchanged and is_newer_there:
+        return "newer there"
+    if node.hash is not None and not is_unchanged:
+        return "hash"
+    # Nothing but the times is left. An uplink, say, leaves a file older here than there.
+    return "same" if is_newer_there and not (is_as_left and synced.is_of(path, file)) else "time"
 
 
 def _content_hash(file: FileSource) -> int | None:

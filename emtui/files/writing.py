@@ -36,7 +36,7 @@ async def write_verified(
     *,
     overwrite: bool,
     on_progress: Callable[[int], None] | None = None,
-    is_swept: bool = False,
+    is_one_of_many: bool = False,
 ) -> str:
     """Write a download to `target`, whose folder must exist, and return its SHA-256 in hex.
 
@@ -44,7 +44,8 @@ async def write_verified(
     then it gets its name in one step, and the rights that a new file has here (or those of the file that it
     replaces). A link at `target` is replaced, not followed. With `overwrite=False` the step itself refuses a name
     that exists (renameat2 with RENAME_NOREPLACE, else a hard link), so that no race can lose a file. What a killed
-    emtui left of an earlier try is removed first, unless `is_swept` says that this has been done.
+    emtui left of an earlier try is removed first. With `is_one_of_many` the caller does that once for all of a folder
+    (`sweep`), and makes their names last once they are all there (`sync_folder`).
 
     `on_progress` gets all bytes so far, after each chunk, on the event loop's thread.
 
@@ -56,7 +57,7 @@ async def write_verified(
     """
     part = _Part(target)
     try:
-        await in_thread(part.open, overwrite, is_swept)
+        await in_thread(part.open, overwrite, is_one_of_many)
         async for chunk in download.chunks:
             await in_thread(part.write, chunk)
             if download.size_bytes is not None and part.count > download.size_bytes:
@@ -69,9 +70,10 @@ async def write_verified(
             )
         if download.sha256 and part.sha256 != download.sha256.lower():
             raise VerificationFailed(f"{download.name}: SHA-256 {part.sha256}, {download.sha256} was promised")
-        await in_thread(part.finish, overwrite)
+        await in_thread(part.finish, overwrite, is_one_of_many)
     finally:
-        await in_thread(part.close)
+        if part.is_open:
+            await in_thread(part.close)
     return part.sha256
 
 
@@ -90,10 +92,15 @@ class _Part:
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
-    def open(self, overwrite: bool, is_swept: bool) -> None:
+    @property
+    def is_open(self) -> bool:
+        """There is something of it that has not got its name."""
+        return self._fd >= 0 or self._path is not None
+
+    def open(self, overwrite: bool, is_one_of_many: bool) -> None:
         try:
             old = self._look(overwrite)
-            if not is_swept:
+            if not is_one_of_many:
                 sweep(self._target)
             while self._fd < 0:
                 self._create()
@@ -141,7 +148,7 @@ class _Part:
         self._hash.update(chunk)
         self.count += len(chunk)
 
-    def finish(self, overwrite: bool) -> None:
+    def finish(self, overwrite: bool, is_one_of_many: bool) -> None:
         if self._path is None:
             raise AssertionError("open() comes first")
         try:
@@ -155,7 +162,8 @@ class _Part:
             else:
                 _give_new_name(self._path, self._target)
             self._path = None
-            sync_folder(self._target.parent)
+            if not is_one_of_many:
+                sync_folder(self._target.parent)
         except FileExistsError:
             raise _exists(self._target) from None
         except OSError as error:

@@ -7,17 +7,17 @@ first that takes it over. Calls block; all but `begin`, SENT and the end of a co
 """
 
 import json
-import os
-import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from emtui.commands import REGISTRY, Command, Endpoint, restore
 from emtui.errors import LocalProblem
+from emtui.journal.writers import begin_writing, end_writing, is_writing
 from emtui.storage.sqlite import Database, pack, unpack
 from emtui.views import Stage
 
@@ -33,9 +33,16 @@ MAX_LOG_LINE_CHARS = 4096
 MAX_TEXT_CHARS = 65_536
 """Bounds of one entry: an error or a log line without end is cut."""
 
+MAX_HASHES = 1_000
+"""Of so many files of one command the SHA-256 is kept; the note still tells whether all of them were right."""
+
 _APPLICATION_ID = 0x656D746A  # "emtj"
 _FINAL = ", ".join(f"'{stage}'" for stage in Stage if stage.is_final)
 _OPEN = f"SELECT * FROM commands WHERE stage NOT IN ({_FINAL}) ORDER BY id"  # noqa: S608 - names of stages
+_HINDERED = "SELECT * FROM commands WHERE is_hindered AND stage = 'unknown' AND NOT is_acknowledged ORDER BY id"
+
+# No run that is under way can be so many commands older than another.
+_RUNS = "SELECT * FROM commands WHERE id > ? - 1000 AND id <> ? AND name = 'run' AND sent_at IS NOT NULL ORDER BY id"
 
 # Never change one that has landed: add another.
 _MIGRATIONS = (
@@ -60,6 +67,11 @@ _MIGRATIONS = (
     ) STRICT;
     CREATE INDEX commands_open ON commands (id) WHERE stage NOT IN ({_FINAL});
     CREATE INDEX commands_asked ON commands (asked_at);
+    """,
+    """
+    ALTER TABLE commands ADD COLUMN sha256 TEXT NOT NULL DEFAULT '{}';         -- JSON: of each path that came, ASCII
+    ALTER TABLE commands ADD COLUMN is_hindered INTEGER NOT NULL DEFAULT 0;    -- see Journal.hindered
+    CREATE INDEX commands_hindered ON commands (id) WHERE is_hindered;
     """,
 )
 
@@ -92,7 +104,8 @@ class Entry:
         asked_at, changed_at: UTC; when it was asked for, and when its stage was last written.
         sent_at: when its request was about to leave, None where none did.
         note, error, remedy, log_tail: how it ended, as `CommandState` has it; foreign text.
-        sent_bytes: bytes that were moved.
+        sent_bytes: bytes that were moved, sent or fetched.
+        sha256: of each file that was fetched, by its path, hexadecimal; of the first `MAX_HASHES`. Foreign keys.
         acknowledged: whether the operator has seen the failure.
     """
 
@@ -111,6 +124,7 @@ class Entry:
     remedy: str = ""
     log_tail: tuple[str, ...] = ()
     sent_bytes: int = 0
+    sha256: Mapping[str, str] = field(default_factory=dict)
     acknowledged: bool = False
 
     @property
@@ -143,7 +157,7 @@ class Journal:
             remedy=f"Move {path.name} aside, with its -wal and -shm; a new journal is then begun.",
             check=True,
         )
-        self._writer = _begin_writing()
+        self._writer = begin_writing()
 
     def begin(self, command: Command, who: str, profile: str, asked_at: datetime) -> int:
         """Write what is about to be done. When it returns, it is on the disk. Returns the entry's number."""
@@ -197,8 +211,12 @@ class Journal:
         remedy: str = "",
         log_tail: Sequence[str] = (),
         sent_bytes: int = 0,
+        sha256: Mapping[str, str] | None = None,
+        is_hindered: bool = False,
     ) -> None:
         """Write how a command ended. One whose outcome was unknown may be finished again, once it is known.
+
+        `is_hindered`: only a busy or absent other side kept it from being known; see `hindered`.
 
         Raises:
             ValueError: the stage is not final.
@@ -208,15 +226,17 @@ class Journal:
         if not stage.is_final:
             raise ValueError(f"{stage} is not final: advance() writes it")
         lines = [line[:MAX_LOG_LINE_CHARS] for line in log_tail[-MAX_LOG_LINES:]]
+        hashes = dict(islice((sha256 or {}).items(), MAX_HASHES))
         texts = [pack(text[:MAX_TEXT_CHARS]) for text in (note, error, remedy)]
         with self._db.change() as db:
             before = _stage(db, number)
             if before.is_final and before is not Stage.UNKNOWN:
                 raise HasEnded(_entry(db.execute("SELECT * FROM commands WHERE id = ?", (number,)).fetchone()))
+            # What has been moved stays moved, whoever looks into it later.
             db.execute(
                 "UPDATE commands SET stage = ?, changed_at = ?, note = ?, error = ?, remedy = ?, log_tail = ?,"
-                " sent_bytes = ?, is_acknowledged = 0 WHERE id = ?",
-                (stage, _iso(at), *texts, json.dumps(lines), sent_bytes, number),
+                " sent_bytes = max(sent_bytes, ?), sha256 = ?, is_hindered = ?, is_acknowledged = 0 WHERE id = ?",
+                (stage, _iso(at), *texts, json.dumps(lines), sent_bytes, json.dumps(hashes), is_hindered, number),
             )
 
     def acknowledge(self, number: int) -> None:
@@ -229,18 +249,34 @@ class Journal:
 
         Those of an emtui that is still at work, this one too, are not among them: they are its business.
         """
-        return [_entry(row) for row in self._db.read(_OPEN) if not _is_writing(row["writer"])]
+        return [_entry(row) for row in self._db.read(_OPEN) if not is_writing(row["writer"])]
 
-    def take_over(self) -> list[Entry]:
+    def hindered(self) -> list[Entry]:
+        """Commands of which only a busy or absent other side has kept it from being known how they ended, oldest
+        first: it is worth to ask again. Those that the operator has looked at are not among them."""
+        return [_entry(row) for row in self._db.read(_HINDERED)]
+
+    def rivals(self, number: int, since: datetime) -> list[Entry]:
+        """Runs other than `number` that were under way at `since` or later, and may have been executed; oldest first.
+
+        Each run takes the place of the pod before, and a status of the pod does not say whose it is.
+        """
+        rows = self._db.read(_RUNS, (number, number))
+        return [entry for row in rows if _may_have_run(entry := _entry(row), row["writer"], since)]
+
+    def take_over(self, endpoints: Collection[Endpoint] = ("em", "grid")) -> list[Entry]:
         """Make the commands of `open_entries` this journal's own, and give them: nobody else gets them as well.
+
+        Only those that go to one of the `endpoints`.
 
         They are this emtui's business from now on. Where it ends before they do, the next one takes them over.
         """
         # After a loss of power whoever took them is gone like those who had them before.
         with self._db.change(is_synced=False) as db:
-            rows = [row for row in db.execute(_OPEN).fetchall() if not _is_writing(row["writer"])]
-            db.executemany("UPDATE commands SET writer = ? WHERE id = ?", [(self._writer, row["id"]) for row in rows])
-        return [_entry(row) for row in rows]
+            left = [_entry(row) for row in db.execute(_OPEN).fetchall() if not is_writing(row["writer"])]
+            taken = [entry for entry in left if entry.endpoint in endpoints]
+            db.executemany("UPDATE commands SET writer = ? WHERE id = ?", [(self._writer, one.id) for one in taken])
+        return taken
 
     def recent(self, limit: int) -> list[Entry]:
         """The last `limit` commands, newest first, ended or not."""
@@ -261,7 +297,7 @@ class Journal:
         return [_entry(row) for row in rows]
 
     def close(self) -> None:
-        _WRITING.discard(self._writer)
+        end_writing(self._writer)
         self._db.close()
 
 
@@ -290,6 +326,12 @@ def _prune(db: sqlite3.Connection) -> None:
     )
 
 
+def _may_have_run(entry: Entry, writer: str, since: datetime) -> bool:
+    if entry.stage in (Stage.FAILED, Stage.CANCELLED):
+        return False
+    return entry.changed_at >= since or (not entry.stage.is_final and is_writing(writer))
+
+
 def _entry(row: sqlite3.Row) -> Entry:
     command = None
     # What restore() and a changed dataclass raise for a command of another version. pydantic's error is a ValueError.
@@ -311,46 +353,6 @@ def _entry(row: sqlite3.Row) -> Entry:
         remedy=unpack(row["remedy"]),
         log_tail=tuple(json.loads(row["log_tail"])),
         sent_bytes=row["sent_bytes"],
+        sha256=json.loads(row["sha256"]),
         acknowledged=bool(row["is_acknowledged"]),
     )
-
-
-# -------------------------------------------------------------------------------------------------- writers
-
-# The journals that are open in this process.
-_WRITING: set[str] = set()
-
-
-def _begin_writing() -> str:
-    """A name for an open journal: `pid:when the process started:chance`. It tells later whether it is still open."""
-    writer = f"{os.getpid()}:{_started(os.getpid())}:{secrets.token_hex(8)}"
-    _WRITING.add(writer)
-    return writer
-
-
-def _is_writing(writer: str) -> bool:
-    """Whether the journal that a `writer` names is still open in some process."""
-    pid, started, _ = writer.split(":")
-    if int(pid) == os.getpid() and started == _started(os.getpid()):
-        return writer in _WRITING
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # of another user, but alive
-    return started == _started(int(pid))
-
-
-def _started(pid: int) -> str:
-    """When a process started, as a word that another process of the same number, or after a restart, does not have.
-
-    Empty where the system does not tell (not Linux): the number alone must do there.
-    """
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        # The name, second, may hold anything, `)` and spaces too. After it: the state, and 20th the start, in ticks.
-        words = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return f"{boot}-{words[19]}" if words[0] not in "ZX" else "dead, but not yet taken note of"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from emtui.commands import REGISTRY, Command, Endpoint, RunPod
 from emtui.journal.journal import JournalProblem
+from emtui.journal.writers import ENDED_BEFORE, ENDED_MEANWHILE, LOOKED_INTO, is_writing
 from emtui.profile import Profile
 from emtui.storage.reading import read_rows
 from emtui.storage.sqlite import unpack
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 
 # The journal's own, and the youngest schema of it that is understood here. A test compares them.
 _APPLICATION_ID = 0x656D746A
-_SCHEMA = 1
+_SCHEMA = 2
 
 _ALL = "SELECT * FROM commands WHERE asked_at >= ? ORDER BY id DESC LIMIT ?"
 
 DOCUMENT_KEYS = (
-    "id", "command", "endpoint", "title", "fields", "stage", "note", "error", "remedy", "log_tail", "bytes",
+    "id", "command", "endpoint", "title", "fields", "stage", "note", "error", "remedy", "log_tail", "bytes", "sha256",
     "asked_at", "sent_at", "changed_at", "ended_at", "who", "profile", "acknowledged",
 )  # fmt: skip
 """The keys of `Record.document`, in their order."""
@@ -51,8 +52,10 @@ class Record:
         stage: how far it came.
         asked_at, changed_at: UTC; when it was asked for, and when its stage was last written.
         sent_at: when its request was about to leave, None where none did.
-        note, error, remedy, log_tail: how it ended, as `CommandState` has it.
-        sent_bytes: bytes that were moved.
+        note, error, remedy, log_tail: how it ended, as `CommandState` has it; of one that has not, because its emtui is
+            gone, that this is so.
+        sent_bytes: bytes that were moved, sent or fetched.
+        sha256: of each file that was fetched, by its path; see `Entry`.
         is_acknowledged: somebody has seen the failure.
     """
 
@@ -71,6 +74,7 @@ class Record:
     remedy: str
     log_tail: tuple[str, ...]
     sent_bytes: int
+    sha256: Mapping[str, str]
     is_acknowledged: bool
 
     @property
@@ -103,6 +107,7 @@ class Record:
             self.remedy,
             list(self.log_tail),
             self.sent_bytes,
+            dict(self.sha256),
             self.asked_at.isoformat(),
             _iso(self.sent_at),
             self.changed_at.isoformat(),
@@ -155,6 +160,13 @@ def read_journal(path: Path, *, since: datetime | None = None, limit: int | None
 
 def _record(row: "sqlite3.Row") -> Record:
     fields = _fields(row["data"])
+    stage = Stage(row["stage"])
+    note, error, remedy = (unpack(row[column]) for column in ("note", "error", "remedy"))
+    if not stage.is_final and not is_writing(row["writer"]):
+        if row["sent_at"] is None:
+            note = ENDED_BEFORE
+        else:
+            error, remedy = ENDED_MEANWHILE, LOOKED_INTO
     return Record(
         row["id"],
         row["name"],
@@ -162,15 +174,16 @@ def _record(row: "sqlite3.Row") -> Record:
         fields,
         unpack(row["who"]),
         unpack(row["profile"]),
-        Stage(row["stage"]),
+        stage,
         datetime.fromisoformat(row["asked_at"]),
         datetime.fromisoformat(row["changed_at"]),
         datetime.fromisoformat(row["sent_at"]) if row["sent_at"] else None,
-        unpack(row["note"]),
-        unpack(row["error"]),
-        unpack(row["remedy"]),
+        note,
+        error,
+        remedy,
         tuple(str(line) for line in json.loads(row["log_tail"])),
         row["sent_bytes"],
+        json.loads(row["sha256"]) if "sha256" in row.keys() else {},  # noqa: SIM118 - a row is searched by its values
         bool(row["is_acknowledged"]),
     )
 

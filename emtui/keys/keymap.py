@@ -4,6 +4,7 @@ Bindings, key bar, help, palette, `emtui keys` and the documentation read `KEYS`
 `emtui.commands.REGISTRY`. A `KeyMap` is what the configuration made of it. Keys are called as Textual calls them.
 """
 
+import contextlib
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 from emtui.commands import REGISTRY, Significance
 from emtui.errors import ConfigProblem
-from emtui.keys.names import NotAKey, canonical, shown, shown_briefly, types_something
+from emtui.keys.names import NotAKey, canonical, is_seldom_sent, shown, shown_briefly, types_something
 
 PANES = ("files", "images", "pod", "grid", "activity")
 """The panes, in the order of their numbers."""
@@ -266,6 +267,15 @@ def _clashes(changed: Mapping[str, tuple[str, ...]]) -> Iterator[KeyProblem]:
                         "and both work at once",
                         f"Choose another key{way_out}.",
                     )
+
+
+def seldom_sent(keys: Mapping[str, str]) -> Iterator[KeyProblem]:
+    """Keys of a key map that can be, and do not come from most terminals."""
+    for name, value in keys.items():
+        with contextlib.suppress(NotAKey):
+            for key in filter(is_seldom_sent, _read(value)):
+                what = f"most terminals do not send {shown(key)}"
+                yield KeyProblem(name, what, "Choose another key, or try it in each terminal that you use.")
 
 
 # ---------------------------------------------------------------------------------------------- documentation

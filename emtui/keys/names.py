@@ -44,6 +44,23 @@ _SIGNS = {"slash": "/", "backslash": "\\", "at": "@", "minus": "-", "hyphen_minu
 _SAME_BYTE = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+h": "backspace", "ctrl+left_square_bracket": "escape"}
 
 
+# Of signs, these alone have a byte with ctrl.
+_SENT_WITH_CTRL = ("backslash", "circumflex_accent", "right_square_bracket", "underscore")
+_SENT_WITH_ANY = (
+    "up",
+    "down",
+    "left",
+    "right",
+    "home",
+    "end",
+    "pageup",
+    "pagedown",
+    "delete",
+    "insert",
+    *FUNCTION_KEYS,
+)
+
+
 class NotAKey(ValueError):
     """No key is called so. `remedy` says how it is called, as far as that can be guessed."""
 
@@ -84,7 +101,7 @@ def canonical(text: str) -> str:
     """The key that `text` names, as Textual calls it. Raises NotAKey."""
     written = text.strip()
     if not written:
-        raise NotAKey("an empty name is no key", "Write space for the space bar.")
+        raise NotAKey("an empty name is no key", "Write space for the space bar, comma for the comma.")
     words = written.split("+")
     if written == "+" or written.endswith("++"):
         words = [*written[:-1].rstrip("+").split("+"), "+"] if len(written) > 1 else ["+"]
@@ -137,6 +154,19 @@ def shown_briefly(key: str) -> str:
     """The same where room is scarce: `ctrl+p` is `^p`."""
     told = shown(key)
     return f"^{told.removeprefix('ctrl+')}" if told.startswith("ctrl+") and len(told) == 6 else told
+
+
+def is_seldom_sent(key: str) -> bool:
+    """Whether most terminals do not send a key of Textual's: only those with the keyboard protocol of kitty do."""
+    *modifiers, base = key.split("+")
+    if not modifiers or key == "shift+tab":
+        return False
+    if base in _SENT_WITH_ANY:
+        return not {"alt", "ctrl", "shift"}.issuperset(modifiers)
+    is_letter = len(base) == 1 and base.isascii() and base.isalpha()
+    if modifiers == ["ctrl"]:
+        return not is_letter and base not in _SENT_WITH_CTRL
+    return modifiers != ["alt"] or not is_letter
 
 
 def types_something(key: str) -> bool:

@@ -61,6 +61,7 @@ class Courier:
         got_through: called once a transfer is under way that is not turned away.
         signed_in: waits until somebody has signed in; None where nobody can, and a 401 ends the command.
         log_line: takes every line of the remote's log.
+        sha256: of each file that has been fetched, by its path there, as `note_sha256` took it.
     """
 
     report: Callable[[Report], None]
@@ -74,6 +75,7 @@ class Courier:
     busy_name: str = "CG2"
     log_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_TAIL_LINES))
     has_sent_change: bool = False
+    sha256: dict[str, str] = field(default_factory=dict)
     _done: int = 0
     _total: int | None = None
     _rate: float = 0.0
@@ -176,6 +178,15 @@ class Courier:
         self._rate = moment_rate if self._rate == 0.0 else self._rate + _RATE_WEIGHT * (moment_rate - self._rate)
         self._reported_at, self._reported_bytes = now, self._done
         self.report(Report(stage=Stage.EXECUTING, done_bytes=self._done, rate_bytes_s=self._rate))
+
+    @property
+    def done_bytes(self) -> int:
+        """How many bytes have gone by in all."""
+        return self._done
+
+    def note_sha256(self, path: str, sha256: str) -> None:
+        """A file has come whole, and is that; for the journal."""
+        self.sha256[path] = sha256
 
     def log(self, line: str) -> None:
         """A line of the remote's log, as it comes."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from emtui.commands import Command
 from emtui.errors import EmtuiError, Locked, NotSignedIn, Unreachable, fault
+from emtui.journal.writers import LOOKED_INTO
 from emtui.link.patience import Patience
 from emtui.views import Stage
 
@@ -23,11 +24,13 @@ LOOK_S = 15.0
 LOOK_AGAIN_S = 5.0
 """Between two looks beside the queue, at least."""
 
+CANCELLED_LOOK_S = 5.0
+"""As long where somebody has cancelled the command: who does so wants to go on, or to leave."""
+
 CLOSING_LOOK_S = 2.0
 """Nobody who leaves waits long for a look; the next start looks again."""
 
 _REMEDY = "Look, then decide."
-_SOON = "It is looked into again by itself."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a command ends; the texts as `CommandState` has them."""
+    """How a command ends; the texts as `CommandState` has them, `is_hindered` as `Finding`."""
 
     stage: Stage
     note: str = ""
     error: str = ""
     remedy: str = ""
+    is_hindered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,9 @@ def ending(finding: Finding, why: str, if_not_done: Stage) -> Ending:
     if finding.verdict == "done":
         return Ending(Stage.COMPLETE, note=f"done: {finding.how}{because}")
     if finding.verdict == "cannot tell":
-        remedy = _SOON if finding.is_hindered else _REMEDY
-        return Ending(Stage.UNKNOWN, error=f"not known whether it was done: {finding.how}{because}", remedy=remedy)
+        remedy = LOOKED_INTO if finding.is_hindered else _REMEDY
+        error = f"not known whether it was done: {finding.how}{because}"
+        return Ending(Stage.UNKNOWN, error=error, remedy=remedy, is_hindered=finding.is_hindered)
     if if_not_done is Stage.CANCELLED:
         return Ending(Stage.CANCELLED, note=f"cancelled: {finding.how}")
     return Ending(if_not_done, error=f"not done: {finding.how}{because}", remedy="Do it again.")
@@ -84,7 +89,8 @@ def ending(finding: Finding, why: str, if_not_done: Stage) -> Ending:
 class Inquiry:
     """Finds out how the commands of one link ended.
 
-    `look_s` is how long the queue waits for a look, `again_s` the least time between two looks beside the queue.
+    `look_s` is how long the queue waits for a look, no longer than anything else is waited for; `again_s` is the least
+    time between two looks beside the queue.
     """
 
     def __init__(
@@ -99,6 +105,8 @@ class Inquiry:
     ) -> None:
         """`poll` asks through the queue; `close` ends a command; `hindered` hears what is in the way meanwhile."""
         self.look_s, self.again_s = LOOK_S, LOOK_AGAIN_S
+        if patience.give_up_s is not None:
+            self.look_s = min(self.look_s, patience.give_up_s)
         self._reconcile = reconcile
         self._patience = patience
         self._poll = poll
@@ -116,7 +124,7 @@ class Inquiry:
         if in_turn:
             finding = await self._in_turn(question)
         else:
-            finding = await self._with_patience(question, CLOSING_LOOK_S if self._is_closing else self.look_s)
+            finding = await self._with_patience(question, self._most_s(question))
         await self._close(question.number, ending(finding, question.why, question.if_not_done))
         if finding.is_hindered:
             self.look_beside(question)
@@ -126,6 +134,13 @@ class Inquiry:
         finding = await self._in_turn(question)
         if finding.verdict != "cannot tell":
             await self._close(question.number, ending(finding, question.why, question.if_not_done))
+
+    async def settle(self, question: Question) -> bool:
+        """Ask once. Where that is hindered, nothing changes; else it ends as was found. Returns whether it has."""
+        finding = await self._in_turn(question)
+        if not finding.is_hindered and self._is_unknown(question.number):
+            await self._close(question.number, ending(finding, question.why, question.if_not_done))
+        return not finding.is_hindered
 
     def look_beside(self, question: Question) -> None:
         """Look in turn, in the background, as often as it takes until the other side can be asked."""
@@ -145,11 +160,13 @@ class Inquiry:
         while self._is_unknown(question.number):
             tries += 1
             await asyncio.sleep(max(self.again_s, self._patience.wait_s(tries)))
-            finding = await self._in_turn(question)
-            if not finding.is_hindered:
-                if self._is_unknown(question.number) and finding.verdict != "cannot tell":
-                    await self._close(question.number, ending(finding, question.why, question.if_not_done))
+            if await self.settle(question):
                 return
+
+    def _most_s(self, question: Question) -> float:
+        if self._is_closing:
+            return CLOSING_LOOK_S
+        return min(self.look_s, CANCELLED_LOOK_S) if question.if_not_done is Stage.CANCELLED else self.look_s
 
     async def _with_patience(self, question: Question, for_s: float) -> Finding:
         """An EM that is still at the very request, or is undoing it, answers 423: that is no reason to give up."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -73,8 +73,10 @@ class Ledger:
         remedy: str = "",
         log_tail: tuple[str, ...] = (),
         failure: EmtuiError | None = None,
+        sha256: Mapping[str, str] | None = None,
+        is_hindered: bool = False,
     ) -> None:
-        """Write down how a command ended, and say so."""
+        """Write down how a command ended, and say so. The bytes that it has moved are those of its state."""
         try:
             await asyncio.to_thread(
                 self._journal.finish,
@@ -85,6 +87,9 @@ class Ledger:
                 error=error,
                 remedy=remedy,
                 log_tail=log_tail,
+                sent_bytes=self.states[number].done_bytes,
+                sha256=sha256,
+                is_hindered=is_hindered,
             )
         except HasEnded as other:
             # Another emtui has looked into it too, and was quicker: what it has written holds.

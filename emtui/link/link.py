@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from emtui.commands import Command, Endpoint
 from emtui.errors import EmtuiError, LoggedFailure, fault
 from emtui.journal.journal import Entry, Journal
+from emtui.journal.writers import ENDED_BEFORE, ENDED_MEANWHILE
 from emtui.link.courier import Courier, OutcomeUnknown, Report
 from emtui.link.gauge import Gauge
 from emtui.link.inquiry import Ending, Inquiry, Question, Reconcile
@@ -203,21 +204,25 @@ class Link:
 
         One that never left is cancelled; one that may have run is unknown, and looked into in the background.
         """
-        state = CommandState(
-            entry.id, entry.name, entry.title, entry.stage, entry.asked_at, entry.changed_at, self.endpoint
-        )
-        self.ledger.add(state)
-        why = "emtui ended while it ran"
+        self.ledger.add(_state_of(entry))
         if entry.stage in (Stage.QUEUED, Stage.HELD, Stage.RELEASED):
-            self._background(self._end(entry.id, Stage.CANCELLED, note="emtui ended before it left"))
+            self._background(self._end(entry.id, Stage.CANCELLED, note=ENDED_BEFORE))
         elif entry.command is None:
-            self._background(self._end(entry.id, Stage.UNKNOWN, error=why, remedy=_LOOK))
+            self._background(self._end(entry.id, Stage.UNKNOWN, error=ENDED_MEANWHILE, remedy=_LOOK))
         else:
             self._background(
                 self.inquiry.conclude(
-                    Question(entry.id, entry.command, entry.sent_at or entry.asked_at, why, Stage.FAILED), in_turn=True
+                    Question(entry.id, entry.command, entry.sent_at or entry.asked_at, ENDED_MEANWHILE, Stage.FAILED),
+                    in_turn=True,
                 )
             )
+
+    async def settle(self, entry: Entry) -> None:
+        """Ask once more about an unknown command of an earlier start; what hinders it again changes nothing."""
+        if entry.command is not None and entry.id not in self.states:
+            self.ledger.add(_state_of(entry))
+            sent_at = entry.sent_at or entry.asked_at
+            await self.inquiry.settle(Question(entry.id, entry.command, sent_at, "", Stage.FAILED))
 
     async def look_into(self, number: int, command: Command) -> None:
         """Ask again whether an unknown command has been executed; where that still cannot be told, nothing changes."""
@@ -234,7 +239,9 @@ class Link:
         self.ledger.change(number, note=f"looks whether it was done: {error.message}")
 
     async def _close(self, number: int, end: Ending) -> None:
-        await self._end(number, end.stage, note=end.note, error=end.error, remedy=end.remedy)
+        await self._end(
+            number, end.stage, note=end.note, error=end.error, remedy=end.remedy, is_hindered=end.is_hindered
+        )
 
     # ------------------------------------------------------------------------------------------------ the work
 
@@ -299,6 +306,8 @@ class Link:
         if job.is_cancelled:
             job.task.cancel()
         await asyncio.wait([job.task])
+        # The last report of the progress may be a moment old.
+        self.ledger.change(number, done_bytes=courier.done_bytes)
         if job.task.cancelled():
             if courier.has_sent_change:
                 # What was broken off may have been done all the same, and then the operator must know.
@@ -308,14 +317,20 @@ class Link:
             return
         error = job.task.exception()
         if error is None:
-            await self._end(number, Stage.COMPLETE, note=job.task.result())
+            await self._end(number, Stage.COMPLETE, note=job.task.result(), sha256=courier.sha256)
         elif isinstance(error, OutcomeUnknown):
             await self.inquiry.conclude(Question(number, command, sent_at, str(error), Stage.FAILED))
         else:
             problem = error if isinstance(error, EmtuiError) else fault(error)
             tail = problem.log_tail if isinstance(problem, LoggedFailure) else tuple(courier.log_lines)
             await self._end(
-                number, Stage.FAILED, error=problem.message, remedy=problem.remedy, log_tail=tail, failure=problem
+                number,
+                Stage.FAILED,
+                error=problem.message,
+                remedy=problem.remedy,
+                log_tail=tail,
+                failure=problem,
+                sha256=courier.sha256,
             )
 
     async def _end(self, number: int, stage: Stage, **how: Any) -> None:
@@ -333,3 +348,10 @@ class Link:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _state_of(entry: Entry) -> CommandState:
+    """How a command of an earlier start stands; its texts are the journal's."""
+    return CommandState(
+        entry.id, entry.name, entry.title, entry.stage, entry.asked_at, entry.changed_at, entry.endpoint
+    )

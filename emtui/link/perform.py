@@ -5,7 +5,7 @@ and gives the note that stands in Activity.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -104,18 +104,21 @@ def uplink_missing(plan: files.UplinkPlan, listing: Listing, since: datetime = _
 async def _downlink(command: Downlink, backends: Backends, courier: Courier) -> str:
     listing = await courier.request(backends.em.list_files, changes=False)
     wanted = await asyncio.to_thread(downlink_targets, command, listing)
-    await asyncio.to_thread(_check_targets, [target for _, _, target in wanted], command.overwrite)
+    await asyncio.to_thread(_check_downlink, command, [target for _, _, target in wanted])
     size_bytes = sum(size for _, size, _ in wanted)
     courier.expect(size_bytes)
     fetched: list[_Fetched] = []
     folders: dict[Path, list[Path]] = {}
     for _, _, target in wanted:
         folders.setdefault(target.parent, []).append(target)
+    made = tuple(folders)
     for path, size, target in wanted:
         if there := folders.pop(target.parent, None):
             await asyncio.to_thread(_make_folder, target.parent, there)
         fetch = _bind(_fetch, partial(backends.em.downlink, path), target, command.overwrite, courier, size)
         fetched.append(await courier.request(fetch, changes=False))
+        courier.note_sha256(path, fetched[-1].sha256)
+    await asyncio.to_thread(_make_last, made)
     done = f"{text.count(len(wanted), 'file')}, {text.size(size_bytes)}"
     if not all(one.is_promised for one in fetched):
         return f"{done}, of the listed size; no hash was promised"
@@ -127,8 +130,7 @@ def downlink_targets(command: Downlink, listing: Listing) -> list[tuple[str, int
 
     Raises:
         NotFound: the volume lists no such entry.
-        LocalProblem: a name cannot be one on this disk, two names would be the same there, or several files are to
-            have one name.
+        LocalProblem: a name cannot be one on this disk, or several files are to have one name.
     """
     wanted: list[tuple[str, int, Path]] = []
     # A search for each of thousands would go through the same folder as often.
@@ -148,11 +150,11 @@ def downlink_targets(command: Downlink, listing: Listing) -> list[tuple[str, int
             wanted.append((path, node.size, Path(name)))
     if not wanted:
         raise LocalProblem("there is no file in it", remedy="Choose a folder that holds files.")
-    if clashes := files.collisions([str(target) for _, _, target in wanted]):
-        one, other = clashes[0]
-        raise LocalProblem(
-            f"{one} and {other} would be one file here", remedy="Downlink them one after the other, to other folders."
-        )
+    taken: dict[Path, str] = {}
+    for path, _, place in wanted:
+        if place in taken:
+            raise _one_here(taken[place], path)
+        taken[place] = path
     target = command.target.expanduser()
     is_folder = command.is_folder or len(command.paths) > 1 or target.is_dir()
     if not is_folder and not directory_among(command.paths, listing):
@@ -163,6 +165,28 @@ def downlink_targets(command: Downlink, listing: Listing) -> list[tuple[str, int
 def directory_among(paths: Sequence[str], listing: Listing) -> bool:
     """Whether one of the paths is a folder of the volume."""
     return any((node := listing.find(path)) is not None and node.is_directory for path in paths)
+
+
+def _one_here(one: str, other: str) -> LocalProblem:
+    return LocalProblem(
+        f"{one} and {other} would be one file here", remedy="Downlink them one after the other, to other folders."
+    )
+
+
+def _check_downlink(command: Downlink, targets: Sequence[Path]) -> None:
+    above = command.target.expanduser().parent
+    if not command.is_folder and not above.is_dir():
+        raise LocalProblem(
+            f"{above}: no such folder", remedy="Make it, or let the name end in /: then it is a folder, and is made."
+        )
+    _check_targets(targets, command.overwrite)
+    for one, other in files.collisions(str(target) for target in targets):
+        try:
+            are_one = files.are_one_file(Path(one), Path(other))
+        except OSError as error:
+            raise files.disk_problem(error, above) from error
+        if are_one:
+            raise _one_here(*files.told_apart(one, other))
 
 
 def _check_targets(targets: Sequence[Path], overwrite: bool) -> None:
@@ -180,6 +204,15 @@ def _make_folder(folder: Path, targets: Sequence[Path]) -> None:
         files.sweep(*targets)
     except OSError as error:
         raise LocalProblem(f"{folder}: {error.strerror}", remedy="Choose another target.") from error
+
+
+def _make_last(folders: Iterable[Path]) -> None:
+    """The names in them outlive a loss of power from now on."""
+    for folder in folders:
+        try:
+            files.sync_folder(folder)
+        except OSError as error:
+            raise files.disk_problem(error, folder) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +245,11 @@ async def _fetch(
         is_promised = bool(download.sha256) or download.is_hashed
         size_bytes = download.size_bytes if is_promised or listed_bytes is None else listed_bytes
         sha256 = await files.write_verified(
-            target, replace(download, size_bytes=size_bytes), overwrite=overwrite, on_progress=moved, is_swept=True
+            target,
+            replace(download, size_bytes=size_bytes),
+            overwrite=overwrite,
+            on_progress=moved,
+            is_one_of_many=True,
         )
     return _Fetched(sha256, is_promised)
 
@@ -290,12 +327,14 @@ async def _get_model(command: GetModel, backends: Backends, courier: Courier) ->
     sizes = await courier.request(backends.grid.model_sizes, changes=False)
     size_told = sizes.get(command.model_id)
     courier.expect(size_told)
-    await courier.request(
+    fetched = await courier.request(
         _bind(
             _fetch, partial(backends.grid.get_model, command.model_id), target, command.overwrite, courier, size_told
         ),
         changes=False,
     )
+    courier.note_sha256(command.model_id, fetched.sha256)
+    await asyncio.to_thread(_make_last, [target.parent])
     size_bytes = (await asyncio.to_thread(target.stat)).st_size
     return f"{text.size(size_bytes)} in {target}"
 

@@ -7,7 +7,8 @@ command wanted. Where the answer does not settle it, it says so; the operator de
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import singledispatch
 from pathlib import Path
@@ -21,8 +22,13 @@ from emtui.link.perform import downlink_targets, uplink_missing
 from emtui.models import Image
 from emtui.text import timestamp
 
-# By how much the clock of another machine may differ; its times may be cut to the minute as well.
+# By how much the clock of another machine may differ of which nothing is known, and of which its answers' Date has
+# told the difference.
 _CLOCK_SLACK = timedelta(minutes=2)
+_TOLD_SLACK = timedelta(seconds=5)
+# An address of this machine may still be a tunnel to another one, whose clock is as good as this one's only.
+_TUNNEL_SLACK = timedelta(seconds=3)
+_MINUTE = timedelta(minutes=1)
 
 # What is fetched again to be compared at most: an answer that was lost is not worth more of the EM's time.
 _MOST_COMPARED_BYTES = 16 << 20
@@ -31,22 +37,64 @@ _MOST_COMPARED_FILES = 20
 Finding = tuple[Verdict, str]
 
 
-async def reconcile(backends: Backends, command: Command, sent_at: datetime) -> Finding:
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What is known of the EM's clock.
+
+    Attributes:
+        ahead_s: by how many seconds it is ahead of this machine's, as its answers tell; None until they have. It is
+            asked for once the EM has answered.
+        is_here: its address is one of this machine.
+    """
+
+    ahead_s: Callable[[], float | None] = lambda: None
+    is_here: bool = False
+
+    def is_since(self, moment: datetime, sent_at: datetime) -> bool | None:
+        """Whether something of `moment` over there came after `sent_at` here; None where that is not settled."""
+        ahead_s = self.ahead_s()
+        if self.is_here and ahead_s == 0.0:
+            if moment >= _floor(sent_at):
+                return True
+            return False if moment < _floor(sent_at) - _TUNNEL_SLACK else None
+        slack = _CLOCK_SLACK if ahead_s is None else _TOLD_SLACK
+        moment -= timedelta(seconds=ahead_s or 0.0)
+        if moment - slack > sent_at:
+            return True
+        # Some times are cut to the minute.
+        cut = timedelta() if moment.second or moment.microsecond else _MINUTE
+        return False if moment + cut + slack < sent_at else None
+
+
+async def reconcile(backends: Backends, command: Command, sent_at: datetime, clock: Clock | None = None) -> Finding:
     """Whether a command that left at `sent_at` has been executed, and how that is known.
 
     Raises:
         EmtuiError: the other side cannot be asked either.
     """
-    return await _find_out(command, backends, sent_at)
+    return await _find_out(command, backends, _Sent(sent_at, clock or Clock(), backends.have_one_clock))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """When the command left, and how times over there compare with that."""
+
+    at: datetime
+    clock: Clock
+    has_one_clock: bool
+
+    def is_before(self, moment: datetime) -> bool | None:
+        """Whether something of `moment` over there came after it."""
+        return moment >= _floor(self.at) if self.has_one_clock else self.clock.is_since(moment, self.at)
 
 
 @singledispatch
-async def _find_out(command: Command, _backends: Backends, _sent_at: datetime) -> Finding:
+async def _find_out(command: Command, _backends: Backends, _sent: _Sent) -> Finding:
     return "not done", f"{command.name} changes nothing over there"
 
 
 @_find_out.register
-async def _downlink(command: Downlink, backends: Backends, _sent_at: datetime) -> Finding:
+async def _downlink(command: Downlink, backends: Backends, _sent: _Sent) -> Finding:
     listing = await backends.em.list_files()
     try:
         wanted = await asyncio.to_thread(downlink_targets, command, listing)
@@ -56,7 +104,7 @@ async def _downlink(command: Downlink, backends: Backends, _sent_at: datetime) -
 
 
 @_find_out.register
-async def _get_model(command: GetModel, _backends: Backends, _sent_at: datetime) -> Finding:
+async def _get_model(command: GetModel, _backends: Backends, _sent: _Sent) -> Finding:
     return await _swept([command.target.expanduser()])
 
 
@@ -73,31 +121,31 @@ async def _swept(places: Sequence[Path]) -> Finding:
 
 
 @_find_out.register
-async def _delete(command: Delete, backends: Backends, _sent_at: datetime) -> Finding:
+async def _delete(command: Delete, backends: Backends, _sent: _Sent) -> Finding:
     listing = await backends.em.list_files()
     left = [path for path in command.paths if listing.find(path) is not None]
     return ("not done", f"{left[0]} is still there") if left else ("done", "it is gone from the volume")
 
 
 @_find_out.register
-async def _build(command: BuildImage, backends: Backends, sent_at: datetime) -> Finding:
-    return _image(backends, await backends.em.list_images(), command.image_name, sent_at)
+async def _build(command: BuildImage, backends: Backends, sent: _Sent) -> Finding:
+    return _image(await backends.em.list_images(), command.image_name, sent)
 
 
 @_find_out.register
-async def _load(command: LoadImage, backends: Backends, sent_at: datetime) -> Finding:
-    return _image(backends, await backends.em.list_images(), command.image, sent_at)
+async def _load(command: LoadImage, backends: Backends, sent: _Sent) -> Finding:
+    return _image(await backends.em.list_images(), command.image, sent)
 
 
 @_find_out.register
-async def _serve_model(command: ServeModel, backends: Backends, _sent_at: datetime) -> Finding:
+async def _serve_model(command: ServeModel, backends: Backends, _sent: _Sent) -> Finding:
     if command.model_id in await backends.grid.models():
         return "done", "the Grid Node hosts it"
     return "not done", "the Grid Node does not host it"
 
 
 @_find_out.register
-async def _uplink(command: Uplink, backends: Backends, sent_at: datetime) -> Finding:
+async def _uplink(command: Uplink, backends: Backends, sent: _Sent) -> Finding:
     try:
         plan = await asyncio.to_thread(files.plan_uplink, command.sources, command.dest_path)
     except (BadRequest, LocalProblem) as error:
@@ -105,7 +153,7 @@ async def _uplink(command: Uplink, backends: Backends, sent_at: datetime) -> Fin
     listing = await backends.em.list_files()
     # Files that are not there with this size were not sent, whatever the clocks say.
     missing = await asyncio.to_thread(uplink_missing, plan, listing)
-    if not missing and (older := await asyncio.to_thread(uplink_missing, plan, listing, _floor(sent_at))):
+    if not missing and (older := await asyncio.to_thread(uplink_missing, plan, listing, _floor(sent.at))):
         if not backends.have_one_clock:
             return await _by_content(plan, backends, older[0])
         missing = older
@@ -144,14 +192,7 @@ def _floor(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
 
 
-def _is_since(backends: Backends, moment: datetime, sent_at: datetime) -> bool | None:
-    """Whether something of `moment` over there came after `sent_at` here; None where the clocks do not settle it."""
-    if backends.have_one_clock:
-        return moment >= _floor(sent_at)
-    return None if abs(moment - sent_at) <= _CLOCK_SLACK else moment > sent_at
-
-
-def _image(backends: Backends, images: Sequence[Image], name: str, sent_at: datetime) -> Finding:
+def _image(images: Sequence[Image], name: str, sent: _Sent) -> Finding:
     wanted, _, tag = name.partition(":")
     for image in images:
         is_it = image.repository == wanted or image.repository.endswith(f"-{wanted}")
@@ -163,12 +204,12 @@ def _image(backends: Backends, images: Sequence[Image], name: str, sent_at: date
             return "cannot tell", f"{image.reference} is listed, without a readable time"
         if created.tzinfo is None:
             created = created.replace(tzinfo=UTC)
-        return _by_age(_is_since(backends, created, sent_at), f"{image.reference} is listed, made {timestamp(created)}")
+        return _by_age(sent.is_before(created), f"{image.reference} is listed, made {timestamp(created)}")
     return "not done", "no such image is listed"
 
 
 @_find_out.register
-async def _run(command: RunPod, backends: Backends, sent_at: datetime) -> Finding:
+async def _run(command: RunPod, backends: Backends, sent: _Sent) -> Finding:
     state = (await backends.em.pod_status()).state
     due = command.spec.scheduled_time
     if due is not None and due > datetime.now(UTC):
@@ -179,7 +220,7 @@ async def _run(command: RunPod, backends: Backends, sent_at: datetime) -> Findin
     if ended is not None:
         began = ended.started_at or ended.finished_at
     if began is not None:
-        return _by_age(_is_since(backends, began, sent_at), f"the pod over there started {timestamp(began)}")
+        return _by_age(sent.is_before(began), f"the pod over there started {timestamp(began)}")
     if ended is not None:
         return "cannot tell", f"a pod has ended over there ({ended.reason}), without its times"
     if state.waiting is not None:

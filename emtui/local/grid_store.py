@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from emtui.errors import Conflict, RemoteFailed
 from emtui.files import disk_problem
 from emtui.local.handles import DirHandle
+from emtui.local.store import where_there_is_room
 from emtui.local.workspace import Workspace
 from emtui.storage.sqlite import pack, unpack
 from emtui.wire.grid import ID_TAKEN
@@ -42,7 +43,8 @@ class GridStore:
         self._store = workspace.store
         self._staging = workspace.staging
         self._blobs = DirHandle.open_trusted(workspace.blobs / "models")
-        self._remove_orphans()
+        with where_there_is_room():
+            self._remove_orphans()
 
     def close(self) -> None:
         self._blobs.close()

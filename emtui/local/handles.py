@@ -118,7 +118,7 @@ class DirHandle:
                 raise
         if self._is_swapped_or_link(name):
             raise Forbidden(f"a link is never followed: {name}", remedy="Replace it by a real folder.")
-        raise BadRequest(f"not a folder: {name}")
+        raise BadRequest(f"not a folder: {name}", remedy="Name a folder of the volume, or a new one.")
 
     def _is_swapped_or_link(self, name: str) -> bool:
         """Of what could not be opened as a folder: a folder by now was a link a moment ago."""

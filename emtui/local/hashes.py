@@ -4,22 +4,18 @@ A hash is kept under the file's device, inode, size, mtime and ctime. The ctime 
 changed and given its old mtime back is seen. Blocks.
 """
 
-import contextlib
 import errno
 import os
-import sqlite3
 import stat
 import struct
 import time
-from collections.abc import Iterator
 
 import xxhash
 
 from emtui.backend import CHUNK_BYTES
-from emtui.errors import WorkspaceProblem
 from emtui.local.handles import DirHandle
 from emtui.local.stopping import Stop
-from emtui.local.store import Store
+from emtui.local.store import Store, where_there_is_room
 
 Key = bytes
 """Device, inode, size, mtime and ctime of a file, packed: exact, quick to compare, and small 100,000 times."""
@@ -108,7 +104,7 @@ class HashCache:
         """Keep what was hashed since. Not synced: what is lost is read again."""
         if not self._new:
             return
-        with _where_there_is_room(), self._store.change(is_synced=False) as db:
+        with where_there_is_room(), self._store.change(is_synced=False) as db:
             db.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?, ?)", self._new)
         self._new.clear()
 
@@ -117,21 +113,10 @@ class HashCache:
         self.write()
         if self._is_first and self._loaded:
             gone = [(_signed(device), _signed(inode)) for device, inode in self._loaded]
-            with _where_there_is_room(), self._store.change(is_synced=False) as db:
+            with where_there_is_room(), self._store.change(is_synced=False) as db:
                 db.executemany("DELETE FROM hashes WHERE device = ? AND inode = ?", gone)
         self._is_first = False
         self._loaded = None
-
-
-@contextlib.contextmanager
-def _where_there_is_room() -> Iterator[None]:
-    """A full disk must not keep anybody from seeing what can be deleted: what is not kept is read again."""
-    try:
-        yield
-    except WorkspaceProblem as problem:
-        code = getattr(problem.__cause__, "sqlite_errorcode", 0)
-        if code & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            raise
 
 
 def file_key(status: os.stat_result) -> Key:

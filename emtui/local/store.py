@@ -3,9 +3,12 @@
 What a change has committed survives `kill -9` and loss of power. Calls block: use them in a thread.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from emtui.errors import WorkspaceProblem
+from emtui.storage.problems import DISK_FULL
 from emtui.storage.sqlite import Database
 
 # Each entry takes the schema from its index to the next number; `user_version` says how far a database is. Never
@@ -70,7 +73,7 @@ class Store(Database):
     """The database of one workspace.
 
     Raises:
-        WorkspaceProblem: it is corrupt, or of a newer emtui. Every call may raise it.
+        WorkspaceProblem: it is corrupt, or of a newer emtui, or there is no room. Every call may raise it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,3 +85,13 @@ class Store(Database):
             check=True,
             remedy="Move it aside, or open another directory with --local; the files in volume/ are not touched.",
         )
+
+
+@contextlib.contextmanager
+def where_there_is_room() -> Iterator[None]:
+    """For what can be done later. A full disk must not keep anybody from seeing what can be deleted."""
+    try:
+        yield
+    except WorkspaceProblem as problem:
+        if problem.code != DISK_FULL:
+            raise

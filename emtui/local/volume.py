@@ -145,7 +145,7 @@ def _delete(staging: DirHandle, volume: DirHandle, parts: tuple[str, ...]) -> No
             _move_out(parent, parts[-1], staging, moved)
             parent.sync()
     except (NotFound, FileNotFoundError):
-        raise BadRequest(f"no such file or folder: {shown}", remedy="Refresh the list and choose again.") from None
+        raise BadRequest(f"no such file or folder: {shown}", remedy="Look what there is, then choose again.") from None
     except OSError as error:
         problem = f"File delete failed: {shown}: {os.strerror(error.errno or 0)}"
         raise BadRequest(problem, remedy=remedy_for(error, shown)) from error

@@ -134,6 +134,20 @@ def foreign_entries(folder: Path) -> list[str]:
     return [] if "emtui.db" in names else sorted(names - _OURS)
 
 
+def is_unmade(path: Path) -> bool:
+    """Whether opening a workspace in `path` would make one: nothing is there. Blocks.
+
+    Raises:
+        WorkspaceProblem: it is no path.
+    """
+    try:
+        return not any(_absolute(path).iterdir())
+    except FileNotFoundError:
+        return True
+    except OSError:  # what is in the way is told when it is opened
+        return False
+
+
 def _absolute(path: Path) -> Path:
     try:
         expanded = path.expanduser()

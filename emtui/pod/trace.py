@@ -16,7 +16,7 @@ from emtui.errors import NotFound, OutcomeNotKnown
 from emtui.text import duration, timestamp
 
 if TYPE_CHECKING:
-    from emtui.models import PodSpec, PodStatus, Running, Terminated, Waiting
+    from emtui.models import PodSpec, PodState, PodStatus, Running, Terminated, Waiting
 
 GRACE_S = 180.0
 """For an image that is fetched, a pod that is stopped gracefully, and a status that lags: then nothing more comes."""
@@ -60,6 +60,16 @@ class Verdict(StrEnum):
     DEADLINE = "deadline"
     OUT_OF_MEMORY = "out of memory"
     NOT_STARTED = "not started"
+
+
+class Rivals(StrEnum):
+    """Other runs of this profile, sent at the same time as this one or later."""
+
+    NONE = "none"
+    UNDER_WAY = "under way"
+    """One may be accepted, or be turned away."""
+    ACCEPTED = "accepted"
+    """One was, or nobody knows: it takes the place of the pod before."""
 
 
 _REMEDIES = {
@@ -157,14 +167,23 @@ class PodTrace:
         self.deadline = due + self._lasts_s + GRACE_S if self._lasts_s is not None else None
         """From here on nothing more can come; None where it is not known how long it may run."""
 
-    def note(self, status: PodStatus, now: float) -> PodEnd | None:
+    def note(self, status: PodStatus, now: float, rivals: Rivals = Rivals.NONE) -> PodEnd | None:
         """Take the next status. Returns the pod's end, None where it goes on.
+
+        `rivals` are those that were there when the status was asked for, or came since.
 
         Raises:
             OutcomeNotKnown: another pod has taken its place, or the EM knows of none any more.
             NotFound: there is no pod at all.
         """
         state = status.state
+        if rivals is not Rivals.NONE and not self._is_surely_ours(state):
+            if rivals is Rivals.ACCEPTED:
+                raise OutcomeNotKnown(
+                    "another run was sent before this one was seen to start: which of the two this is cannot be told",
+                    remedy=f"How this one ended cannot be told. {_LOOK}",
+                )
+            return None
         if state.waiting is None:
             self._stuck = (0, 0.0)
         if state.terminated is not None:
@@ -177,6 +196,11 @@ class PodTrace:
             return self._waits(state.waiting, status, now)
         self._is_gone()
         return None
+
+    def _is_surely_ours(self, state: PodState) -> bool:
+        """Whether a state is of the pod that was seen to start when there were no others."""
+        shown = state.running or state.terminated
+        return self._our_start is not None and shown is not None and shown.started_at == self._our_start
 
     def _is_gone(self) -> None:
         self._empty_polls += 1

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from emtui.errors import ContractViolation, EmtuiError, Locked, OutcomeNotKnown, RemoteFailed, Unreachable
 from emtui.link.patience import Patience
-from emtui.pod.trace import PodEnd, PodTrace, Verdict
+from emtui.pod.trace import PodEnd, PodTrace, Rivals, Verdict
 from emtui.text import timestamp
 
 if TYPE_CHECKING:
     from emtui.models import PodSpec, PodStatus
 
-__all__ = ["LOCAL_POLL_S", "REMOTE_POLL_S", "PodEnd", "Verdict", "wait_for_pod"]
+__all__ = ["LOCAL_POLL_S", "REMOTE_POLL_S", "PodEnd", "Rivals", "Verdict", "wait_for_pod"]
 
 LOCAL_POLL_S = 0.5
 REMOTE_POLL_S = 5.0
@@ -40,6 +40,7 @@ async def wait_for_pod(
     give_up_s: float | None = None,
     poll_s: float = REMOTE_POLL_S,
     on_status: Callable[[PodStatus], None] = lambda _status: None,
+    rivals: Callable[[], Awaitable[Rivals]] | None = None,
 ) -> PodEnd:
     """Ask for the pod's status until the pod has ended, or is known not to start.
 
@@ -53,6 +54,7 @@ async def wait_for_pod(
         give_up_s: how long an EM that does not answer is waited for; None is without an end. 423 is always waited out.
         poll_s: the longest pause between two questions; the first ones come quicker.
         on_status: takes each status that may be this pod's or the one's before.
+        rivals: tells of other runs that may take this pod's place; asked after each status. None where there are none.
 
     Raises:
         OutcomeNotKnown: another pod has taken its place, or nothing came until nothing more could.
@@ -91,7 +93,9 @@ async def wait_for_pod(
         else:
             lost_at, tries = None, 0
             on_status(status)
-            end = trace.note(status, time.monotonic())
+            # Asked behind the status: what has changed it was written down before.
+            among = await rivals() if rivals is not None else Rivals.NONE
+            end = trace.note(status, time.monotonic(), among)
             if end is not None:
                 return end
             pause = pause * _POLL_GROWTH if status == seen else _FIRST_POLL_S * _POLL_GROWTH

@@ -6,7 +6,16 @@ from datetime import datetime
 from emtui import __version__, text
 from emtui.journal.logbook import Record
 from emtui.reports.markdown import NOTHING, block, code, plain, table
-from emtui.reports.rehearsal import TAIL_LINES, Rehearsal, image_of, is_verified, paths_of, sha256_of, spec_of, took_s
+from emtui.reports.rehearsal import (
+    TAIL_LINES,
+    Rehearsal,
+    image_of,
+    is_verified,
+    paths_of,
+    sha256_begins,
+    spec_of,
+    took_s,
+)
 from emtui.views import Stage
 
 _MADE_OF = (
@@ -15,6 +24,7 @@ _MADE_OF = (
 )
 # A page is for reading; the JSON form has them all.
 _MOST_PATHS = 5
+_MOST_HASHES = 100
 
 
 def markdown(rehearsal: Rehearsal) -> str:
@@ -131,18 +141,35 @@ def _downlinks(rehearsal: Rehearsal) -> Iterator[str]:
         rows.append(
             (
                 f"{names}{more}" or NOTHING,
-                code(record.fields.get("target", "")),
+                "stdout" if record.fields.get("is_for_stdout") else code(record.fields.get("target", "")),
                 text.size(record.sent_bytes),
                 _hash(record),
                 _when(record.changed_at),
             )
         )
     yield from table(("Files", "To", "Bytes", "SHA-256", "At"), rows, right=(2,))
+    yield from _hashes(rehearsal)
 
 
 def _hash(record: Record) -> str:
-    begins = sha256_of(record)
+    """That of the one file; those of several stand below the table."""
+    if len(record.sha256) == 1:
+        (sha256,) = record.sha256.values()
+        return code(sha256) if is_verified(record) else f"{code(sha256)}, not promised"
+    begins = sha256_begins(record)
     return f"{code(begins)}…" if begins else "verified" if is_verified(record) else "not promised"
+
+
+def _hashes(rehearsal: Rehearsal) -> Iterator[str]:
+    """As `sha256sum -c` reads them, each with the number of its downlink."""
+    for record in rehearsal.downlinks:
+        if len(record.sha256) < 2:
+            continue
+        lines = [f"{sha256}  {path}" for path, sha256 in record.sha256.items()]
+        told = lines[:_MOST_HASHES]
+        left_out = len(lines) - len(told)
+        more = f"; {left_out:,} more are in the journal: emtui log --json" if left_out else ""
+        yield from ("", f"What **#{record.id}** has fetched{more}:", "", *block(told))
 
 
 def _failures(rehearsal: Rehearsal) -> Iterator[str]:

@@ -109,7 +109,7 @@ class Rehearsal:
                     "paths": paths_of(record),
                     "target": record.fields.get("target"),
                     "is_verified": is_verified(record),
-                    "sha256_begins": sha256_of(record),
+                    "sha256": dict(record.sha256),
                 }
                 for record in self.downlinks
             ],
@@ -148,8 +148,8 @@ def is_verified(record: Record) -> bool:
     return _SHA256.search(record.note) is not None
 
 
-def sha256_of(record: Record) -> str:
-    """How the hash of a downlink of one file begins, which is all that the journal has of it; else empty."""
+def sha256_begins(record: Record) -> str:
+    """How the hash of a downlink of one file begins, which is all that an older emtui wrote of it; else empty."""
     found = _SHA256.search(record.note)
     return (found[1] or "") if found else ""
 

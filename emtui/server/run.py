@@ -18,7 +18,7 @@ from emtui.server.app import application
 from emtui.server.http.listening import check_tls, listening_socket, url_of
 from emtui.server.http.log import Log
 from emtui.server.http.protocol import MAX_HEAD_BYTES, protocol_class
-from emtui.server.settings import Settings
+from emtui.server.settings import DEFAULT_USER, Settings
 from emtui.server.users.accounts import Accounts
 from emtui.storage.folder_lock import SERVE
 from emtui.threads import in_thread
@@ -146,7 +146,10 @@ async def _open(
     workspace = await stack.enter_async_context(open_workspace(settings.directory, holder, settings.wait_s))
     accounts = await in_thread(Accounts, workspace.path)
     stack.callback(accounts.close)
-    made = await in_thread(accounts.settle, settings.usernames, settings.passwords, settings.password)
+    usernames = settings.usernames
+    if not usernames and (DEFAULT_USER in accounts.usernames or not accounts.usernames):
+        usernames = (DEFAULT_USER,)
+    made = await in_thread(accounts.settle, usernames, settings.passwords, settings.password)
     ends: dict[str, LocalEnds] = {}
     for user in accounts.usernames:
         own = workspace

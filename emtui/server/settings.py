@@ -33,7 +33,8 @@ class Settings:
     Attributes:
         directory: the workspace of the first user; the accounts are in its `serve/`.
         host, port: where to listen; port 0 for a free one.
-        usernames: who is served, besides the users of earlier starts.
+        usernames: who is served, besides the users of earlier starts; where nobody is named and none is there,
+            `DEFAULT_USER`.
         passwords: of the users that have one of their own.
         password: of all named users without one of their own; None where none is given.
         engine, base_images, pods: as local mode has them.
@@ -48,7 +49,7 @@ class Settings:
     directory: Path
     host: str = "127.0.0.1"
     port: int = 8000
-    usernames: tuple[str, ...] = (DEFAULT_USER,)
+    usernames: tuple[str, ...] = ()
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     password: str | None = field(default=None, repr=False)
     engine: str | None = None

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from emtui.errors import LocalProblem
-from emtui.storage.sqlite import BUSY_TIMEOUT_S
+from emtui.storage.problems import is_of_full_disk, kind_of, problem_of
+from emtui.storage.sqlite import BUSY_TIMEOUT_S, as_it_is, has_wal
 
 
 def read_rows(
@@ -59,7 +60,7 @@ def read_rows(
         finally:
             db.close()
     except sqlite3.DatabaseError as error:
-        raise problem(f"{path}: cannot be read ({error})", remedy=remedy) from error
+        raise problem_of(error, path, problem, remedy=remedy, failed="cannot be read") from error
 
 
 def _is_there(path: Path, problem: type[LocalProblem], remedy: str) -> bool:
@@ -80,24 +81,18 @@ def _is_there(path: Path, problem: type[LocalProblem], remedy: str) -> bool:
 
 
 def _open(path: Path, patience_s: float) -> sqlite3.Connection:
-    uri = path.absolute().as_uri()
-    db = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None, timeout=patience_s)
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=patience_s)
     try:
         db.execute("PRAGMA schema_version").fetchone()
     except sqlite3.OperationalError as error:
         db.close()
-        # In a folder that cannot be written to, WAL can only be read where nobody has anything in it.
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or _has_wal(path):
+        # In a folder that is full, or cannot be written to, WAL can only be read where nobody has anything in it.
+        is_shut = kind_of(error) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or is_of_full_disk(error, path)
+        if not is_shut or has_wal(path):
             raise
-        return sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None, timeout=patience_s)
+        return sqlite3.connect(as_it_is(path), uri=True, isolation_level=None, timeout=patience_s)
     except BaseException:
         db.close()
         raise
     return db
-
-
-def _has_wal(path: Path) -> bool:
-    try:
-        return path.with_name(f"{path.name}-wal").stat().st_size > 0
-    except OSError:
-        return False

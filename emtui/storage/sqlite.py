@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from emtui.errors import LocalProblem
+from emtui.storage.problems import full_disk, is_of_full_disk, problem_of
 
 BUSY_TIMEOUT_S = 10.0
 """How long another process may hold the file before a call gives up: longer than any transaction of emtui."""
-
-_FULL_DISK = "Free some space on this disk, then try again."
-_IN_USE = "Another program holds it; close that one, then try again."
-_RIGHTS = "Give yourself the rights to the file and its folder."
 
 
 def pack(text: str) -> bytes:
@@ -36,7 +33,7 @@ class Database:
     """An SQLite file: WAL, `synchronous=FULL`, at the schema of `migrations`.
 
     Each migration takes the schema from its index to the next number; `user_version` says how far a file is, and
-    `application_id` that it is ours.
+    `application_id` that it is ours. On a full disk one that is whole can still be read.
 
     Raises:
         LocalProblem: as `problem`, its class: corrupt (`remedy` says what to do), foreign, of a newer emtui, not
@@ -58,19 +55,37 @@ class Database:
         self._problem = problem
         self._remedy = remedy
         self._lock = threading.RLock()
+        self._is_full = False
         with self._translated():
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+            self._db = self._connected(str(path))
         try:
             with self._translated():
-                self._db.row_factory = sqlite3.Row
-                self._take(migrations, application_id)
-                if check:
-                    self._check()
-                self._enter_wal()
-                self._db.execute("PRAGMA synchronous = FULL")
+                self._prepare(migrations, application_id, check=check)
         except BaseException:
             self._db.close()
             raise
+
+    def _connected(self, name: str, *, is_uri: bool = False) -> sqlite3.Connection:
+        db = sqlite3.connect(name, uri=is_uri, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+        db.row_factory = sqlite3.Row
+        return db
+
+    def _prepare(self, migrations: Sequence[str], application_id: int, *, check: bool) -> None:
+        try:
+            self._take(migrations, application_id)
+            if check:
+                self._check()
+            self._enter_wal()
+            self._db.execute("PRAGMA synchronous = FULL")
+        except sqlite3.OperationalError as error:
+            if not is_of_full_disk(error, self.path) or has_wal(self.path):
+                raise
+            # There is no room for what SQLite puts beside it. Who wants to make room has to see what is there.
+            self._db.close()
+            self._db = self._connected(as_it_is(self.path), is_uri=True)
+            self._is_full = True
+            if self._version(migrations, application_id) != len(migrations):
+                raise
 
     def _take(self, migrations: Sequence[str], application_id: int) -> None:
         """Make sure that the file is ours, and bring it to the present schema."""
@@ -78,7 +93,7 @@ class Database:
         try:
             version = self._version(migrations, application_id)
         finally:
-            self._db.execute("ROLLBACK")
+            self._roll_back()
         if version == len(migrations):
             return
         # Asked again inside the transaction: another process may have been quicker.
@@ -128,18 +143,7 @@ class Database:
         except sqlite3.IntegrityError:
             raise
         except sqlite3.DatabaseError as error:
-            kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-            if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                raise self._problem(f"{self.path}: not a sound database ({error})", remedy=self._remedy) from error
-            remedies = {
-                sqlite3.SQLITE_FULL: _FULL_DISK,
-                sqlite3.SQLITE_BUSY: _IN_USE,
-                sqlite3.SQLITE_LOCKED: _IN_USE,
-                sqlite3.SQLITE_CANTOPEN: _RIGHTS,
-                sqlite3.SQLITE_READONLY: _RIGHTS,
-                sqlite3.SQLITE_PERM: _RIGHTS,
-            }
-            raise self._problem(f"{self.path}: {error}", remedy=remedies.get(kind, self._remedy)) from error
+            raise problem_of(error, self.path, self._problem, remedy=self._remedy) from error
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """All rows of a query."""
@@ -153,6 +157,8 @@ class Database:
         Synced, it survives the loss of power; with `is_synced=False` only the end of the process, `kill -9` too.
         """
         with self._lock, self._translated():
+            if self._is_full:
+                raise full_disk(self.path, self._problem, was_full=True)
             if not is_synced:
                 self._db.execute("PRAGMA synchronous = NORMAL")
             try:
@@ -160,16 +166,32 @@ class Database:
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
-                if self._db.in_transaction:  # SQLite has ended it itself where the disk is full
-                    self._db.execute("ROLLBACK")
+                self._roll_back()
                 raise
             finally:
                 if not is_synced:
                     self._db.execute("PRAGMA synchronous = FULL")
 
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # SQLite has ended it itself where the disk is full
+            self._db.execute("ROLLBACK")
+
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def as_it_is(path: Path) -> str:
+    """The address of a database that is read as it stands in its file, without locks and without a WAL."""
+    return f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+
+
+def has_wal(path: Path) -> bool:
+    """Whether a part of the database stands in its WAL. Blocks."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """A journal as an emtui leaves it, with a command of each kind and end."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class Written:
         remedy: str = "",
         log_tail: tuple[str, ...] = (),
         sent_bytes: int = 0,
+        sha256: Mapping[str, str] | None = None,
     ) -> int:
         """Write a command and its end, 2.5 s after it was asked for."""
         asked_at = datetime.now(UTC) - ago
@@ -61,6 +63,14 @@ class Written:
         if stage.is_final:
             end = asked_at + timedelta(seconds=2.5)
             self.journal.finish(
-                number, stage, end, note=note, error=error, remedy=remedy, log_tail=log_tail, sent_bytes=sent_bytes
+                number,
+                stage,
+                end,
+                note=note,
+                error=error,
+                remedy=remedy,
+                log_tail=log_tail,
+                sent_bytes=sent_bytes,
+                sha256=sha256,
             )
         return number

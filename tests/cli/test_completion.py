@@ -231,7 +231,7 @@ def test_a_workspace_that_another_emtui_has_is_read_all_the_same(
     try:
         assert ask("emtui --local ws files list a").words == ["a.txt"]
         assert ask("emtui --local ws grid get ").words == ["mnist\\ cnn"]
-        assert ask("emtui --local ws --engine simulated pod run ").words == ["echo-test"]
+        assert ask("emtui --local ws --engine simulated pod run e").words == ["echo-test"]
         assert ask("emtui --local ws grid show mn").took_s < PATIENCE_S
     finally:
         held.close()
@@ -275,6 +275,31 @@ def test_a_name_like_an_option_is_offered_as_a_path(ask: Asking, volume: Path) -
     assert "-rf" not in ask("emtui --local ws files delete -").words
 
 
+@pytest.mark.parametrize("verb", ["list", "delete", "delete a.txt"])
+def test_behind_the_end_of_options_a_name_may_begin_as_they_do(verb: str, ask: Asking, volume: Path) -> None:
+    (volume / "-rf").touch()
+    assert ask(f"emtui --local ws files {verb} -- -").words == ["-rf"]
+    assert "-rf" in ask(f"emtui --local ws files {verb} -- ").words
+    assert ask(f"emtui --local ws files {verb} -- ./-").words == ["./-rf"]
+    assert ask(f"emtui --local ws -- files {verb} ec").words == ["echo-test/"]
+
+
+def test_an_escape_of_nothing_still_completes(ask: Asking, volume: Path) -> None:
+    (volume / "a b").touch()
+    (volume / "a'c").touch()
+    assert ask("emtui --local ws files list a\\").words == ["a\\ b", "a\\'c", "a.txt"]
+
+
+def test_base_images_on_board_can_be_run(ask: Asking) -> None:
+    assert ask("emtui --local ws pod run al").words == ["alpine"]
+    assert ask("emtui --local ws --base-images mine,other pod run ").words == ["mine", "other"]
+    assert ask("emtui --em-url http://127.0.0.1:1 pod run al").words == []
+
+
+def test_themes_of_the_console(ask: Asking) -> None:
+    assert ask("emtui themes show li").words == ["light"]
+
+
 def test_a_large_folder_is_completed_quickly(ask: Asking, volume: Path) -> None:
     for number in range(5_000):
         (volume / f"f{number:05}").touch()
@@ -301,6 +326,20 @@ def test_names_of_a_remote_are_asked_for_once_in_a_minute(ask: Asking, server: S
     for file in Path(os.environ["XDG_CACHE_HOME"]).rglob("*.files.json"):
         file.unlink()
     assert sorted(ask(_of(server, "files list ")).words) == ["echo-test/", "later"]
+
+
+def test_what_emtui_has_changed_itself_is_asked_for_anew(
+    ask: Asking, bare: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask.environment["EMTUI_TOKEN"] = server.token()
+    monkeypatch.setenv("EMTUI_TOKEN", ask.environment["EMTUI_TOKEN"])
+    (ask.folder / "f1").touch()
+    (server.volume / "dd").touch()
+    assert ask(_of(server, "files list ")).words == ["dd"]
+    bare.ok(*_of(server, f"files uplink {ask.folder}/f1 --dest ee").split()[1:])
+    assert sorted(ask(_of(server, "files list ")).words) == ["dd", "ee/"]
+    bare.ok(*_of(server, "files delete dd --yes").split()[1:])
+    assert ask(_of(server, "files list ")).words == ["ee/"]
 
 
 def test_models_and_tags_of_a_remote(ask: Asking, bare: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

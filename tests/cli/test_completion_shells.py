@@ -1,5 +1,6 @@
 """Completion in real shells: what is offered, and that a name is taken as it is, whatever is in it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +91,24 @@ def test_a_name_between_quotes_is_taken_as_it_is(shell: Shell) -> None:
     for name, typed in (("b c.txt", "b "), ("semi;touch pwned", "semi"), ('q"r', "q"), ("e!1", "e!")):
         assert shell.words(f'emtui --local ws files delete "{typed}')[3:] == ["delete", name]
     assert not (shell.folder / "pwned").exists()
+
+
+def test_a_path_through_a_folder_with_a_space_is_completed_between_quotes(shell: Shell) -> None:
+    (shell.folder / "ws/volume/my folder").mkdir()
+    (shell.folder / "ws/volume/my folder/in side").touch()
+    assert "my folder/" in shell.offered("emtui --local ws files list 'my fold")
+    for quote in "'", '"':
+        taken = shell.words(f"emtui --local ws files list {quote}my folder/i")
+        assert taken[-1] == "my folder/in side"
+
+
+def test_what_bash_writes_of_two_names_is_completed_further(shell: Shell) -> None:
+    (shell.folder / "ws/volume/two b").touch()
+    (shell.folder / "ws/volume/two'c").touch()
+    screen = shell.offered("emtui --local ws files list two\\")
+    assert re.search(r"two\\? b", screen)
+    assert re.search(r"two\\?'c", screen)
+    assert shell.words("emtui --local ws files list -- -r")[-1] == "-rf"
 
 
 def test_local_paths_are_the_shells_own(shell: Shell) -> None:

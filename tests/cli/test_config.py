@@ -1,6 +1,7 @@
 """`emtui config`: where it is, what is in force, everything that is wrong with it, its schema, and older versions."""
 
 import os
+import re
 import stat
 import tomllib
 from pathlib import Path
@@ -9,8 +10,10 @@ import jsonschema_rs
 import pytest
 
 from emtui.cli.exit_codes import Exit
+from emtui.config.layers import resolve
 from emtui.config.model import TABLES, settings_of
 from emtui.config.reference import markdown, rows
+from emtui.errors import ConfigProblem
 from tests.cli.harness import Cli
 
 WRONG = """version = 1
@@ -73,13 +76,14 @@ def test_everything_that_is_wrong_is_told_at_once_a_line_each(bare: Cli, file: P
         "12: error: profile.em.api: one of auto, 2025-11, 2026-03 is expected, not “2026-3”. Did you mean 2026-03?",
         "15: error: profile.em.base_images[1]: a text in quotes is expected, not 7.",
         "17: error: profile.em.insecure: true or false (a boolean, without quotes) is expected, not “yes”. Did",
+        "19: warning: profile.b.local: “x” is looked for in the folder that emtui is started in.",
         "20: error: profile.b.pod_memory: at least 6M is needed, not '5M'.",
         "21: warning: profile.b.usrname: it is not known and not obeyed. Did you mean username?",
     ]
     assert len(told) == len(beginnings)
     for line, beginning in zip(told, beginnings, strict=True):
         assert line.startswith(beginning), line
-    assert "6 errors, 4 warnings" in done.stderr
+    assert "6 errors, 5 warnings" in done.stderr
 
 
 def test_problems_as_a_document(bare: Cli, tmp_path: Path) -> None:
@@ -131,7 +135,17 @@ def test_nothing_wrong_is_nothing_on_stdout(bare: Cli, file: Path) -> None:
         (b"x = " + b"[" * 10_000, ":1: error: x: keys, arrays or tables are nested too deeply"),
         (b".".join([b"x"] * 100_000) + b"= 1", ":1: error: keys, arrays or tables are nested too deeply"),
         (b"version = 2\n", ":1: error: version: this file is of version 2, and this emtui knows versions up to 1."),
-        (b"#\nversion = '1'\n", ":2: error: version: a whole number is expected"),
+        (b"#\nversion = '1'\n", ":2: error: version: a whole number is expected, not “1”."),
+        (b"version = -1\n", ":1: error: version: a whole number is expected, not -1. Write version = 1."),
+        (
+            b'[local]\nbase_images = [" "]\n',
+            ":2: error: local.base_images[0]: the name of a base image without a tag is expected, not “ ”. Mend it",
+        ),
+        (
+            b'[local]\nbase_images = ["b:1"]\n',
+            ":2: error: local.base_images[0]: the name of a base image without a"
+            " tag is expected, not “b:1”. Did you mean b?",
+        ),
         (b"default_profile = 'b'\n[profile.a]\nlocal = 'x'", ":1: error: default_profile: no profile is called “b”."),
         (b"profile = 1\n", ":1: error: profile: a table is expected, not 1."),
         (b"[[profile.em]]\nlocal = 'x'\n", ":1: error: profile.em: a table is expected, not an array."),
@@ -152,7 +166,7 @@ def test_what_is_broken_is_told_with_its_line_and_key(bare: Cli, file: Path, dat
 
 
 def test_a_file_with_a_mark_of_its_encoding_and_dos_ends_of_lines_is_read(bare: Cli, file: Path) -> None:
-    file.write_bytes(b'\xef\xbb\xbfversion = 1\r\n[console]\r\ntheme = "light"\r\n[profile.a]\r\nlocal = "x"\r\n')
+    file.write_bytes(b'\xef\xbb\xbfversion = 1\r\n[console]\r\ntheme = "light"\r\n[profile.a]\r\nlocal = "/x"\r\n')
     assert bare.ok("config", "check").text == ""
     assert ["console.theme", "light", f"{file}:3"] in bare.ok("config", "show").rows
 
@@ -176,6 +190,96 @@ def test_what_is_no_file_to_read_is_told_at_once(bare: Cli, tmp_path: Path, what
         assert done.text == ""
         (line,) = done.stderr.splitlines()
         assert line.isprintable()
+
+
+def test_what_is_right_and_will_surprise_is_a_warning_of_the_check_alone(
+    bare: Cli, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(
+        'version = 1\n[keys]\nuplink = "ctrl+shift+u"\n[local]\ndirectory = "$HOME/x"\n'
+        '[profile.a]\nlocal = "rel"\n[profile.b]\nem_url = "https://em.example.org"\nca_file = "/nope"\n'
+        '[profile.c]\nlocal = "~/right"\n'
+    )
+    told = [line.removeprefix(f"{file}:") for line in bare.ok("config", "check").lines]
+    assert told == [
+        "3: warning: keys.uplink: most terminals do not send ctrl+shift+u. Choose another key, or try it in each "
+        "terminal that you use.",
+        "5: warning: local.directory: “$HOME/x” is taken as it is: no variable is put in. Write the whole path; ~ is "
+        "your home.",
+        "7: warning: profile.a.local: “rel” is looked for in the folder that emtui is started in. Write the whole "
+        "path; ~ is your home.",
+        "10: warning: profile.b.ca_file: /nope: there is no such file. Name a readable file of certificates, PEM.",
+    ]
+    assert bare.ok("config", "show", "-p", "a").stderr == ""
+
+
+def test_more_than_is_told_is_said_to_be_there(bare: Cli, file: Path) -> None:
+    file.write_text("version = 1\n" + "".join(f"unknown{number} = 1\n" for number in range(300)))
+    done = bare.ok("config", "check")
+    assert len(done.lines) == 100
+    assert "0 errors, 100 warnings; there are more of them" in done.stderr
+    assert bare.ok("config", "check", "--json").json["is_cut"] is True
+    file.write_text("version = 1\n[profile.a]\nlocal = '/x'\n" + "".join(f"u{number} = 1\n" for number in range(100)))
+    done = bare.ok("config", "check", "--json")
+    assert (done.json["warnings"], done.json["is_cut"]) == (100, False)
+
+
+def test_more_errors_than_are_told_are_said_to_be_there(bare: Cli, file: Path) -> None:
+    file.write_text("version = 1\n" + "".join(f"[profile.p{number}]\nlocal = 1\n" for number in range(101)))
+    found = bare("config", "check", "--json").json
+    assert (found["errors"], found["is_cut"]) == (100, True)
+
+
+@pytest.mark.parametrize(("key", "way"), [("password", "EMTUI_PASSWORD or your keyring"), ("token", "EMTUI_TOKEN")])
+def test_a_secret_in_the_file_is_told_its_place_and_not_shown(bare: Cli, file: Path, key: str, way: str) -> None:
+    file.write_text(f'version = 1\n[profile.a]\nlocal = "/x"\n{key} = "hunter2"\n')
+    done = bare.ok("config", "check")
+    assert f":4: warning: profile.a.{key}: it is not known and not obeyed. Take it out: " in done.text
+    assert way in done.text
+    assert "hunter2" not in done.text + done.stderr
+
+
+# ------------------------------------------------------------------------------ what only the console takes
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "said"),
+    [
+        ('[console]\ntheme = "gone"\n', {}, ":2: console.theme: one of dark, contrast, light is expected"),
+        ("[console]\npoll_s = 0\n", {}, ":2: console.poll_s: 1 to 3600 seconds are expected"),
+        ('[keys]\nuplink = "R"\n', {}, ":2: keys.uplink: R is the key of refresh too"),
+        ("", {"EMTUI_THEME": "nope"}, "EMTUI_THEME: one of dark, contrast, light is expected"),
+        ("", {"EMTUI_POLL_S": "often"}, "EMTUI_POLL_S: a number of seconds is expected, not “often”"),
+    ],
+)
+def test_what_only_the_console_takes_stops_the_console_alone(
+    emtui: Cli, file: Path, monkeypatch: pytest.MonkeyPatch, text: str, environment: dict[str, str], said: str
+) -> None:
+    file.write_text(text)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert emtui.ok("files", "list").stderr == ""
+    assert said in emtui.ok("config", "show").stderr
+    assert said.replace(":2: ", ":2: error: ") in emtui("config", "check").text
+    resolved = resolve({"local": Path("dir")})
+    with pytest.raises(ConfigProblem, match=re.escape(said)):
+        resolved.check_console()
+
+
+def test_another_value_of_the_wrong_kind_stops_every_start(emtui: Cli, file: Path) -> None:
+    file.write_text('[profile.console]\nread_only = 7\n[console]\ntheme = "gone"\n')
+    done = emtui("files", "list")
+    assert done.code == Exit.CONFIG
+    assert ":2: profile.console.read_only: " in done.stderr
+
+
+def test_the_first_of_several_errors_says_what_tells_the_others(emtui: Cli, file: Path) -> None:
+    file.write_text('[console]\ntheme = "gone"\n[keys]\nuplink = "R"\nrun = "nokey"\n')
+    with pytest.raises(ConfigProblem, match=r":2: console\.theme: ") as caught:
+        resolve({"local": Path("dir")}).check_console()
+    assert caught.value.remedy.endswith("emtui config check tells 2 more.")
+    file.write_text("[profile.a]\nread_only = 7\ninsecure = 7\n")
+    assert emtui("files", "list").stderr.endswith("emtui config check tells 1 more.\n")
 
 
 # -------------------------------------------------------------------------------------------------------- show
@@ -210,6 +314,7 @@ def test_what_is_in_force_as_a_document(bare: Cli, file: Path, monkeypatch: pyte
     assert settings["local"] == ("dir", {"kind": "option", "name": "--local"})
     assert settings["base_images"] == (["alpine"], {"kind": "file", "name": str(file), "line": 4})
     assert settings["read_only"] == (False, {"kind": "built-in"})
+    assert settings["em_url"] == settings["engine"] == settings["pod_memory"] == (None, {"kind": "built-in"})
     assert {"name": "EMTUI_PASSWORD", "is_set": True} in found["secrets"]
     assert [":2: colour: it is not known" in warning for warning in found["warnings"]] == [True]
     assert b"a-secret" not in done.stdout
@@ -245,6 +350,9 @@ def test_every_example_of_the_documentation_is_right(bare: Cli, file: Path) -> N
             header = "profile.em" if table == "profile" else table
             text += f"[{header}]\n" + "".join(f"{one.key} = {one.about.example}\n" for one in settings_of(table))
     file.write_text(text)
+    certificates = Path("~/certs/em.pem").expanduser()
+    certificates.parent.mkdir()
+    certificates.touch()
     assert bare.ok("config", "check").text == ""
 
 
@@ -296,6 +404,17 @@ def test_a_copy_of_an_earlier_time_is_not_written_over(bare: Cli, file: Path) ->
     bare.ok("config", "migrate")
     assert file.with_name("config.toml.bak-0").read_text() == "older"
     assert file.with_name("config.toml.bak-0-1").read_text() == OLD
+
+
+@pytest.mark.parametrize("line", ["version = 0", "'version'=0x0 # of old", '"version" = +0', "  version = 0\r"])
+def test_a_file_that_says_it_is_of_version_0_says_1_in_that_place(bare: Cli, file: Path, line: str) -> None:
+    before = f'# mine\u2028\ndefault_profile = "em"\n{line}\n[profile.em]\nlocal = "/x"\n'
+    file.write_bytes(before.encode())
+    bare.ok("config", "migrate")
+    after = file.read_bytes().decode()
+    assert tomllib.loads(after)["version"] == 1
+    assert after.replace("1", "0", 1) == before.replace("0x0", "0").replace("+0", "0")
+    assert bare.ok("config", "check").text == ""
 
 
 def test_a_file_that_is_broken_is_not_written_anew(bare: Cli, file: Path) -> None:

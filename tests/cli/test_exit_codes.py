@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from emtui import errors
 from emtui.cli.exit_codes import Exit, exit_of
+from emtui.link.inquiry import LOOK_S
 from tests.cli.harness import Cli, Done
 from tests.cli.wired import file_node, listed, wired
 from tests.serving import held_uplink, served, served_here, until
@@ -62,10 +64,47 @@ def test_failed_is_this_machine(emtui: Cli) -> None:
     ends_with(emtui("files", "uplink", "missing"), Exit.FAILED, "No such file", "Check the path")
 
 
+def test_a_read_only_profile_tells_how_to_find_out_what_made_it_so(
+    emtui: Cli, volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (volume / "a").write_bytes(b"")
+    monkeypatch.setenv("EMTUI_READ_ONLY", "true")
+    done = emtui("files", "delete", "a", "--yes")
+    ends_with(done, Exit.REFUSED, "read-only: delete a is not done. Start without it: emtui config show tells which")
+
+
 def test_usage_is_a_wrong_option_or_a_question_without_a_terminal(emtui: Cli, volume: Path) -> None:
     (volume / "a").write_bytes(b"")
     ends_with(emtui("files", "list", "--tmieout", "3"), Exit.USAGE, "--tmieout")
     ends_with(emtui("files", "delete", "a"), Exit.USAGE, "Nobody can be asked", "--yes")
+
+
+def test_a_lost_answer_is_looked_into_no_longer_than_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMTUI_TOKEN", "token")
+
+    async def cut(talk: Conversation) -> None:
+        talk.cut()
+
+    def replies(asked: Asked) -> bytes | Script:
+        return cut if "build" in asked.target else answer(423, {"error": "LOCKED", "message": "CG2 is busy"})
+
+    with wired(replies) as server:
+        began = time.monotonic()
+        cli = Cli(monkeypatch, "--em-url", server.url, "--api", "2025-11", "--timeout", "1")
+        done = cli("image", "build", "--context", "c", "x")
+        assert time.monotonic() - began < LOOK_S / 2
+    ends_with(done, Exit.UNKNOWN, "CG2 is busy")
+
+
+def test_config_is_an_address_or_a_version_of_the_api_that_serves_no_such_call(
+    remote: Callable[[str], Cli], here: Path
+) -> None:
+    (here / "a").write_bytes(b"one")
+    with wired(answer(404, raw=b"", kind="text/html")) as server:
+        for words in (("files", "list"), ("files", "uplink", "a", "--yes"), ("pod", "status")):
+            done = remote(f"{server.url}/x")(*words)
+            ends_with(done, Exit.CONFIG, "is not served there (404). Check the address, and the version of the API")
+        ends_with(remote(server.url)("--api", "2026-03", "files", "list"), Exit.CONFIG, "/em/pvc/list is not served")
 
 
 def test_config_is_a_workspace_or_a_configuration_that_cannot_be_used(bare: Cli, tmp_path: Path) -> None:
@@ -83,7 +122,7 @@ def test_not_signed_in_is_no_token_or_a_wrong_one(
         ends_with(remote(server.url)("files", "list"), Exit.NOT_SIGNED_IN, "EMTUI_TOKEN")
         monkeypatch.setenv("EMTUI_TOKEN", "canary-of-a-token")
         done = remote(server.url)("files", "list")
-        ends_with(done, Exit.NOT_SIGNED_IN, "EMTUI_PASSWORD")
+        ends_with(done, Exit.NOT_SIGNED_IN, "Give another token in EMTUI_TOKEN.")
         assert "canary" not in done.stderr
 
 

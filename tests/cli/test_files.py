@@ -230,6 +230,15 @@ def test_two_files_of_one_name_are_refused_before_one_is_sent(emtui: Cli, volume
     emtui.ok("files", "uplink", "x/a", "./x/a", here / "x/a")
 
 
+def test_a_destination_that_is_a_file_of_the_volume_is_refused_with_what_to_do(
+    emtui: Cli, volume: Path, here: Path
+) -> None:
+    (here / "b").write_bytes(b"one")
+    (volume / "a").write_bytes(b"two")
+    is_refused(emtui("files", "uplink", "b", "--dest", "a"), Exit.REFUSED, "not a folder: a. Name a folder of the")
+    assert (volume / "a").read_bytes() == b"two"
+
+
 @pytest.mark.parametrize("dest", ["../out", "a/../../b", "a\0b"])
 def test_a_destination_outside_is_refused_before_anything_is_asked(dest: str, emtui: Cli, here: Path) -> None:
     (here / "a").write_bytes(b"")
@@ -258,7 +267,9 @@ def test_deleting_needs_to_be_agreed_to(emtui: Cli, volume: Path) -> None:
     (volume / "d/a").write_bytes(bytes(1024))
     (volume / "b").write_bytes(b"")
     is_refused(emtui("files", "delete", "d"), Exit.USAGE, "Delete /d with 1 file, 1.0 KiB, from the volume for good?")
-    is_refused(emtui("files", "delete", "d", "b"), Exit.USAGE, "Delete 2 entries with 2 files")
+    done = emtui("files", "delete", "d", "b")
+    assert (done.code, done.stdout, done.stderr.splitlines()[:2]) == (Exit.USAGE, b"", ["  /d", "  /b"])
+    assert "Delete 2 entries with 2 files" in done.stderr
     assert (volume / "d/a").exists()
     assert emtui.ok("files", "delete", "d", "/d/a", "d/", "--yes").text == "delete 2 entries: 1 entry\n"
     assert [path.name for path in volume.iterdir()] == ["b"]
@@ -295,3 +306,18 @@ def test_what_is_kept_here_has_the_rights_of_a_new_file(emtui: Cli, volume: Path
     (here / "usual").write_bytes(b"")
     emtui.ok("files", "downlink", "a")
     assert stat.S_IMODE((here / "a").stat().st_mode) == stat.S_IMODE((here / "usual").stat().st_mode)
+
+
+def test_a_workspace_that_is_only_looked_at_is_not_made(bare: Cli, tmp_path: Path) -> None:
+    typo = tmp_path / "typo"
+    told = f"{typo}: no workspace is there, and read-only none is made. Check the name"
+    is_refused(bare("--read-only", "--local", typo, "files", "list"), Exit.CONFIG, told)
+    assert not typo.exists()
+    typo.mkdir()
+    is_refused(bare("--read-only", "--local", typo, "files", "list"), Exit.CONFIG, told)
+    assert list(typo.iterdir()) == []
+    (typo / "mine").touch()
+    is_refused(bare("--read-only", "--local", typo, "files", "list"), Exit.CONFIG, "not a workspace of emtui")
+    (typo / "mine").unlink()
+    (typo / "volume").mkdir()
+    assert bare.ok("--read-only", "--local", typo, "files", "list").rows == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from emtui import files
 from emtui.cli.exit_codes import Exit
 from tests.cli.harness import Cli
 from tests.cli.refused import is_refused
@@ -28,6 +29,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = tmp_path / "here"
     made.mkdir()
     monkeypatch.chdir(made)
+    return made
+
+
+@pytest.fixture
+def blind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose disk takes names that collide for one, as those of macOS and Windows do."""
+    monkeypatch.setattr(files, "are_one_file", lambda _one, _other: True)
+    made = tmp_path / "blind"
+    made.mkdir()
     return made
 
 
@@ -96,6 +106,49 @@ def test_what_cannot_be_its_place_is_told(emtui: Cli, volume: Path, here: Path) 
     is_refused(emtui("files", "downlink", "a", "nope"), Exit.NOT_FOUND, "nope")
     is_refused(emtui("files", "downlink", "a", "../../etc/passwd"), Exit.REFUSED, "leaves the volume")
     assert tree(here) == {"file": b""}
+
+
+@pytest.mark.parametrize("words", [("a", "-o", "x/y/new"), ("d", "-o", "x/y"), ("a", "d", "-o", "x/y")])
+def test_no_folder_is_made_above_a_name_that_is_not_written_as_a_folder(
+    words: tuple[str, ...], emtui: Cli, volume: Path, here: Path
+) -> None:
+    missing = Path(words[-1]).parent
+    is_refused(emtui("files", "downlink", *words), Exit.FAILED, f"{here / missing}: no such folder. Make it, or")
+    assert list(here.iterdir()) == []
+
+
+def test_one_folder_does_not_go_where_a_file_is(emtui: Cli, volume: Path, here: Path) -> None:
+    (here / "got.bin").write_bytes(b"mine")
+    done = emtui("files", "downlink", "d", "-o", "got.bin", "--yes")
+    is_refused(done, Exit.FAILED, f"{here}/got.bin is a file. Name a folder")
+    assert tree(here) == {"got.bin": b"mine"}
+
+
+def test_names_that_this_disk_tells_apart_come_as_they_are(emtui: Cli, volume: Path, here: Path) -> None:
+    names = ("README", "readme", "\u00fc", "u\u0308")
+    for name in names:
+        (volume / "d" / name).write_text(name)
+    emtui.ok("files", "downlink", "d", "-o", "out/")
+    assert all((here / "out/d" / name).read_text() == name for name in names)
+    assert sorted(path.name for path in (here / "out").iterdir()) == ["d"]
+
+
+def test_names_that_are_one_on_this_disk_are_refused_before_anything_comes(
+    emtui: Cli, volume: Path, here: Path, blind: Path
+) -> None:
+    (volume / "d/README").write_bytes(b"one")
+    (volume / "d/readme").write_bytes(b"other")
+    done = emtui("files", "downlink", "d", "-o", f"{blind}/new/")
+    is_refused(done, Exit.FAILED, f"{blind}/new/d/README and {blind}/new/d/readme would be one file here")
+    assert list(blind.iterdir()) == []
+
+
+def test_names_that_look_the_same_are_told_with_escapes(emtui: Cli, volume: Path, here: Path, blind: Path) -> None:
+    (volume / "d/\u00fc").write_bytes(b"one")
+    (volume / "d/u\u0308").write_bytes(b"other")
+    done = emtui("files", "downlink", "d", "-o", f"{blind}/new/")
+    is_refused(done, Exit.FAILED, "would be one file here")
+    assert {"new/d/\\xfc", "new/d/u\\u0308"} <= {word.partition("blind/")[2] for word in done.stderr.split()}
 
 
 def test_a_link_of_the_volume_is_not_followed(emtui: Cli, volume: Path, here: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_dry_run_tells_sizes_and_changes_nothing(emtui: Cli, volume: Path, wor
 def test_a_change_of_the_same_size_within_the_minute_is_sent(emtui: Cli, volume: Path, source: Path) -> None:
     emtui.ok("files", "sync", "s")
     (source / "a").write_bytes(b"ONE")
-    assert would_send(emtui) == [("s/a", "time")]
+    assert would_send(emtui) == [("s/a", "hash")]
     emtui.ok("files", "sync", "s")
     assert (volume / "s/a").read_bytes() == b"ONE"
     assert would_send(emtui) == []
@@ -71,7 +71,15 @@ def test_a_change_that_looks_older_than_what_was_synced_is_sent(emtui: Cli, volu
     emtui.ok("files", "sync", "s")
     (source / "a").write_bytes(b"ONE")
     os.utime(source / "a", (1_000_000_000, 1_000_000_000))
-    assert would_send(emtui) == [("s/a", "time")]
+    assert would_send(emtui) == [("s/a", "hash")]
+
+
+def test_what_was_never_synced_is_sent_when_the_listed_hash_is_another(emtui: Cli, volume: Path, source: Path) -> None:
+    emtui.ok("files", "uplink", "s")
+    (source / "a").write_bytes(b"ONE")
+    os.utime(source / "a", (1_000_000_000, 1_000_000_000))
+    assert emtui.ok("files", "sync", "s").text == "sync: sent 1 file, 3 B; 2 are there already\n"
+    assert (volume / "s/a").read_bytes() == b"ONE"
 
 
 def test_another_size_is_sent_whatever_its_time(emtui: Cli, volume: Path, source: Path) -> None:
@@ -86,10 +94,13 @@ def test_what_the_volume_has_newer_is_left_as_it_is(emtui: Cli, volume: Path, so
     later = time.time() + HOUR_S
     (volume / "s/a").write_bytes(b"pod")
     os.utime(volume / "s/a", (later, later))
-    assert would_send(emtui) == []
+    done = emtui.ok("files", "sync", "s")
+    assert done.text == "sync: sent 0 files, 0 B; 2 are there already\n"
+    assert done.stderr == "emtui: left as it is: /s/a was changed in the volume since it was synced\n"
+    assert emtui.ok("files", "sync", "s", "--json").json["newer"] == ["s/a"]
+    assert (volume / "s/a").read_bytes() == b"pod"
     (source / "a").write_bytes(b"ONE")
-    os.utime(source / "a", (later + HOUR_S, later + HOUR_S))
-    assert would_send(emtui) == [("s/a", "time")]
+    assert would_send(emtui) == [("s/a", "hash")]
 
 
 def test_a_fresh_copy_of_the_same_bytes_is_not_sent_again(
@@ -102,7 +113,7 @@ def test_a_fresh_copy_of_the_same_bytes_is_not_sent_again(
         os.utime(path, (time.time() + HOUR_S,) * 2)
     (source / "b").write_bytes(b"TWO")
     os.utime(source / "b", (time.time() + HOUR_S,) * 2)
-    assert would_send(emtui) == [("s/b", "time")]
+    assert would_send(emtui) == [("s/b", "hash")]
 
 
 def test_nothing_is_deleted_and_what_was_deleted_there_comes_back(emtui: Cli, volume: Path, source: Path) -> None:
@@ -210,3 +221,16 @@ def test_over_the_wire_times_are_minutes_and_nothing_is_sent_right_after(
         assert remote.ok("files", "sync", "s").text.startswith("sync: sent 1 file,")
         assert (server.volume / "s/a").read_bytes() == b"ONE"
         assert remote.ok("files", "sync", "s").text.startswith("sync: sent 0 files")
+
+
+def test_over_the_wire_other_bytes_are_sent_however_old_they_are(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served_here(tmp_path / "served") as server:
+        monkeypatch.setenv("EMTUI_TOKEN", server.token())
+        remote = Cli(monkeypatch, "--em-url", server.url, "--username", "client1")
+        remote.ok("files", "uplink", "s")
+        (source / "a").write_bytes(b"ONE")
+        os.utime(source / "a", (1_000_000_000, 1_000_000_000))
+        assert remote.ok("files", "sync", "s").text == "sync: sent 1 file, 3 B; 2 are there already\n"
+        assert (server.volume / "s/a").read_bytes() == b"ONE"

@@ -108,7 +108,11 @@ def test_a_model_needs_an_id(words: tuple[str, ...], emtui: Cli, model: Path, wo
 
 
 def test_a_model_that_is_no_file_is_said(emtui: Cli, tmp_path: Path) -> None:
-    assert emtui("grid", "serve", tmp_path / "none", "--id", "a").code == Exit.FAILED
+    none = emtui("grid", "serve", tmp_path / "none", "--id", "a")
+    assert (none.code, none.stderr) == (
+        Exit.FAILED,
+        f"emtui: {tmp_path / 'none'}: No such file or directory. Check the path.\n",
+    )
     assert emtui("grid", "serve", tmp_path, "--id", "a").code == Exit.FAILED
     stdin = emtui("grid", "serve", "-", "--id", "a")
     assert stdin.code == Exit.USAGE
@@ -122,6 +126,15 @@ def test_read_only_serves_nothing_but_fetches(emtui: Cli, model: Path, here: Pat
     assert emtui.ok("grid", "models", "--json").json["models"] == ["a"]
     emtui.ok("grid", "get", "a", "--read-only")
     assert (here / "a").read_bytes() == MODEL
+
+
+def test_a_wrong_path_in_the_address_is_no_missing_model(server: Server, bare: Cli) -> None:
+    for words in (("models",), ("tags",), ("show", "a"), ("get", "a"), ("search", "x"), ("encrypted", "x")):
+        done = bare("--grid-url", f"{server.url}/nowhere", "--timeout", "5", "grid", *words)
+        assert done.code == Exit.VERIFICATION, done
+        assert done.stderr.endswith(
+            "is not served over HTTP. Check the address: something else than a Grid Node answers there.\n"
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------- get
@@ -162,7 +175,7 @@ def test_an_id_that_can_be_no_file_name_needs_one(model_id: str, emtui: Cli, mod
         assert (here / "_").read_bytes() == MODEL
         return
     assert done.code == Exit.FAILED
-    assert "cannot be the name of a file" in done.stderr
+    assert done.stderr.endswith("cannot be the name of a file here. Give it one: -o FILE.\n")
     emtui.ok("grid", "get", model_id, "-o", "named")
     assert (here / "named").read_bytes() == MODEL
 

@@ -1,5 +1,7 @@
 """`emtui image` in a pipe."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from tests.cli.refused import is_refused
 from tests.cli.wired import wired
 from tests.serving import served_here
 from tests.unit.engines.tars import docker_members, write_tar
-from tests.wire_server import Asked, answer
+from tests.wire_server import Asked, Conversation, Script, answer
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def volume(workspace: Path) -> Path:
 def test_an_image_is_built_and_listed(context: str, emtui: Cli, volume: Path) -> None:
     done = emtui.ok("image", "build", "--context", context, "echo-test")
     assert done.text.endswith(": Docker Image built successfully\n")
-    assert done.stderr == ""
+    assert done.stderr == "emtui: the engine is simulated: nothing was executed\n"
     [row] = emtui.ok("image", "list").rows
     assert row[:2] == ["client1-echo-test", "latest"]
     assert row[3].endswith("Z")
@@ -85,8 +87,11 @@ def test_json_has_the_log_of_a_build_that_failed(emtui: Cli, volume: Path) -> No
         (("load", "x.tar", "-"), "image: is no name for an image"),
     ],
 )
-def test_a_wrong_field_is_refused_before_anything_is_sent(words: tuple[str, ...], told: str, emtui: Cli) -> None:
-    is_refused(emtui("image", *words), Exit.REFUSED, told)
+def test_a_wrong_field_is_a_wrong_use_and_nothing_is_opened(
+    words: tuple[str, ...], told: str, emtui: Cli, workspace: Path
+) -> None:
+    is_refused(emtui("image", *words), Exit.USAGE, told)
+    assert not workspace.exists()
 
 
 @pytest.mark.parametrize(
@@ -143,3 +148,26 @@ def test_what_a_remote_tells_of_its_images_is_harmless(monkeypatch: pytest.Monke
             "plain",
             "\x1b[31mred\nline",
         ]
+
+
+@pytest.mark.parametrize(("has_date", "code"), [(True, Exit.UNREACHABLE), (False, Exit.UNKNOWN)])
+def test_an_em_on_this_machine_tells_by_its_clock_that_an_image_is_the_one_of_before(
+    has_date: bool, code: Exit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMTUI_TOKEN", "token")
+    made = datetime.now(UTC) - timedelta(seconds=30)
+
+    async def cut(talk: Conversation) -> None:
+        talk.cut()
+
+    def replies(asked: Asked) -> bytes | Script:
+        if asked.target.startswith("/em/pod/image/build"):
+            return cut
+        image = {"Repository": "client1-x", "Tag": "latest", "ID": "1", "CreatedAt": made.isoformat(), "Size": "1MB"}
+        headers = {"Date": format_datetime(datetime.now(UTC), usegmt=True)} if has_date else {}
+        return answer(200, {"message": "Successfully loaded list of docker images", "data": [image]}, headers=headers)
+
+    with wired(replies) as server:
+        done = Cli(monkeypatch, "--em-url", server.url, "--api", "2025-11")("image", "build", "--context", "c", "x")
+    assert done.code == code
+    assert "client1-x:latest is listed, made" in done.stderr

@@ -81,6 +81,23 @@ def test_right_keys_are_nothing_to_tell(bare: Cli, config: Path) -> None:
     assert bare.ok("keys", "check", "--json", "--config", config).json == []
 
 
+def test_a_key_that_most_terminals_do_not_send_is_told_and_no_failure(bare: Cli, config: Path) -> None:
+    _write(config, 'uplink = "ctrl+shift+u"')
+    (line,) = bare.ok("keys", "check", "--config", config).lines
+    assert line.startswith(f"{config}:5: keys.uplink: most terminals do not send ctrl+shift+u. ")
+    (found,) = bare.ok("keys", "check", "--config", config, "--json").json
+    assert (found["level"], found["line"], found["key"]) == ("warning", 5, "keys.uplink")
+
+
+def test_wrong_keys_are_not_listed_and_a_wrong_theme_does_not_matter_to_them(bare: Cli, config: Path) -> None:
+    _write(config, 'uplink = "R"', 'theme = "gone"')
+    done = bare("keys", "--config", config)
+    assert (done.code, done.text) == (3, "")
+    assert f"{config}:5: keys.uplink: R is the key of refresh too" in done.stderr
+    _write(config, 'uplink = "U"', 'theme = "gone"')
+    assert bare.ok("keys", "--config", config).rows[0][:3] == ["Commands", "U", "uplink"]
+
+
 def test_without_a_configuration_the_keys_are_right(bare: Cli) -> None:
     assert "all keys are the usual ones" in bare.ok("keys", "check").stderr
 
@@ -124,6 +141,30 @@ def test_the_themes_are_listed_with_the_one_in_force(bare: Cli, config: Path) ->
         ["contrast", "dark", "on board", ""],
         ["light", "light", "on board", "in force"],
     ]
+
+
+def test_a_theme_that_is_not_there_is_told_with_those_that_are(bare: Cli, config: Path) -> None:
+    _write(config, console='theme = "gone"')
+    done = bare.ok("themes", "--config", config)
+    assert len(done.rows) == 3
+    assert f"{config}:3: console.theme: one of dark, contrast, light is expected, not “gone”" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["dark", "contrast", "light"])
+def test_a_theme_is_shown_as_the_file_that_it_is_and_an_own_one_can_be_made_of_it(bare: Cli, name: str) -> None:
+    text = bare.ok("themes", "show", name).text
+    assert text == (files("themes") / f"{name}.toml").read_text("utf-8")
+    themes_folder().mkdir(parents=True)
+    own = text.replace(f'name = "{name}"', 'name = "mine"')
+    (themes_folder() / "mine.toml").write_text(own)
+    assert bare.ok("themes").rows[3][0] == "mine"
+    assert bare.ok("themes", "show", "mine").text == own
+
+
+def test_a_theme_that_is_not_there_is_not_shown(bare: Cli) -> None:
+    done = bare("themes", "show", "ligt")
+    assert (done.code, done.text) == (3, "")
+    assert "Did you mean 'light'?" in done.stderr
 
 
 def test_own_themes_are_listed_and_wrong_ones_told(bare: Cli, tmp_path: Path) -> None:

@@ -72,6 +72,9 @@ def terminated(code: int, reason: str, **more: Any) -> dict[str, Any]:
         (("--max-duration", "nan"), "max_duration: is not a number"),
         (("--max-duration", "99999"), "max_duration: is more than a week"),
         (("--max-duration", ""), "max_duration: is missing"),
+        (("--at", ""), "scheduled_time: is empty"),
+        (("--at", " "), "scheduled_time: is empty"),
+        (("--command", ""), "command: is empty"),
         (("--at", "14:30"), "scheduled_time: has no zone"),
         (("--at", "2020-01-01T00:00:00Z"), "scheduled_time: is past"),
         (("--at", "2026-11-25T10:00:60Z"), "scheduled_time: has a second 60"),
@@ -265,7 +268,7 @@ def test_who_is_not_signed_in_is_4(monkeypatch: pytest.MonkeyPatch, server: Serv
     monkeypatch.setenv("EMTUI_TOKEN", "not-a-token")
     done = Cli(monkeypatch, "--em-url", server.url)("pod", "status")
     assert done.code == Exit.NOT_SIGNED_IN
-    assert "EMTUI_TOKEN or EMTUI_PASSWORD" in done.stderr
+    assert "Give another token in EMTUI_TOKEN." in done.stderr
 
 
 def test_an_em_that_is_not_there_is_8(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,3 +308,9 @@ def test_the_help_has_the_exit_codes(bare: Cli) -> None:
     told = bare.ok("pod", "run", "--help").text
     for code in (Exit.POD_FAILED, Exit.POD_DEADLINE, Exit.POD_OUT_OF_MEMORY, Exit.POD_NOT_STARTED, Exit.INTERRUPTED):
         assert f"\n {code:>3}  " in told
+
+
+def test_the_help_says_what_cannot_be_told(bare: Cli) -> None:
+    told = " ".join(bare.ok("pod", "run", "--help").text.split())
+    assert "what it makes of that is 20 as a rule" in told
+    assert "A run of another profile, machine or person in the same moment cannot be told from this one" in told

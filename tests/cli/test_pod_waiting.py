@@ -60,7 +60,7 @@ def ended(started: "subprocess.Popen[bytes]") -> tuple[int, bytes, str]:
 
 def test_ctrl_c_ends_the_waiting_and_the_pod_goes_on() -> None:
     with scripted_em(RUNNING) as em, process(*words(em, *RUN, "--json")) as started:
-        until(lambda: em.told > 1, "it waits")
+        until(lambda: em.told > 2, "it waits and has been told")
         started.send_signal(signal.SIGINT)
         code, stdout, stderr = ended(started)
     assert code == Exit.INTERRUPTED == 130
@@ -68,6 +68,23 @@ def test_ctrl_c_ends_the_waiting_and_the_pod_goes_on() -> None:
     document = json.loads(stdout)
     assert document["run"]["stage"] == "complete"
     assert document["status"] == {"state": RUNNING}
+
+
+def test_of_two_runs_the_one_that_was_replaced_before_it_started_does_not_tell_the_others_end() -> None:
+    waiting = {"waiting": {"reason": "ContainerCreating"}}
+    with scripted_em(waiting, RUNNING, DONE, is_stepped=True) as em, process(*words(em, *RUN)) as first:
+        until(lambda: em.told > 1, "the first one waits")
+        with process(*words(em, *RUN, "--yes")) as second:
+            until(lambda: len(em.runs) == 2, "both were sent")
+            code, stdout, stderr = ended(first)
+            em.go_on()
+            told = em.told
+            until(lambda: em.told > told, "the second one sees its pod run")
+            em.go_on()
+            of_second = ended(second)
+    assert (code, stdout) == (Exit.UNKNOWN, b"")
+    assert "another run was sent before this one was seen to start" in stderr
+    assert of_second[:2] == (0, b"Completed, exit code 0\n")
 
 
 def test_sigterm_ends_it_with_143() -> None:

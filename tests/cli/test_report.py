@@ -1,5 +1,6 @@
 """`emtui report`: a rehearsal on one page, made of the journal alone."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from emtui.cli.exit_codes import Exit
 from emtui.commands import BuildImage, Delete, Downlink, RunPod, Uplink
 from emtui.local.workspace import Workspace
 from emtui.models import PodSpec
 from emtui.views import Stage
 from tests.cli.harness import Cli
 from tests.cli.journals import BUILD_LOG, Written, kinds
+from tests.cli.refused import is_refused
 
-SHA = "0123456789ab"
+SHA = "0123456789abcdef" * 4
 
 
 @pytest.fixture
@@ -47,8 +50,9 @@ def rehearse(written: Written) -> None:
     written.add(
         Downlink(("downlink.txt",), Path("/here/results")),
         ago=timedelta(minutes=3),
-        note=f"1 file, 167 B, sha256 OK {SHA}",
+        note=f"1 file, 167 B, sha256 OK {SHA[:12]}",
         sent_bytes=167,
+        sha256={"downlink.txt": SHA},
     )
     written.add(
         Delete(("old",)), Stage.UNKNOWN, ago=timedelta(minutes=2), error="no answer", remedy="Look, then decide."
@@ -73,7 +77,7 @@ def test_a_rehearsal_is_one_page(emtui: Cli, written: Written) -> None:
     assert re.search(r"\| 1 \| 20\S+ \d\d:\d\d:\d\dZ \| 2\.5 s \| complete \| `uplink echo-test → /` \| 487 B \|", page)
     assert "| `echo-test` | build | `echo-test, echo-test/Dockerfile` |" in page
     assert r"| `echo-test` | `FPGA` | 30 min | `now` | cat a \| wc |" in page
-    assert f"| `downlink.txt` | `/here/results` | 167 B | `{SHA}`… |" in page
+    assert f"| `downlink.txt` | `/here/results` | 167 B | `{SHA}` |" in page
     assert "\n````text\n#1 [internal] load\n" in page
     assert "- **#6** unknown " in page
     assert page.endswith("`delete old`: no answer. Look, then decide.\n")
@@ -90,7 +94,7 @@ def test_the_same_is_a_document(emtui: Cli, written: Written) -> None:
     assert told["commands"][0]["duration_s"] == 2.5
     assert [one["image"] for one in told["images"]] == ["echo-test"]
     assert told["pods"][0]["spec"]["node"] == "FPGA"
-    assert (told["downlinks"][0]["paths"], told["downlinks"][0]["sha256_begins"]) == (["downlink.txt"], SHA)
+    assert (told["downlinks"][0]["paths"], told["downlinks"][0]["sha256"]) == (["downlink.txt"], {"downlink.txt": SHA})
     assert told["downlinks"][0]["is_verified"]
     assert told["failures"][0]["log_tail"] == list(BUILD_LOG)
     assert [one["id"] for one in told["open"]] == [6]
@@ -105,13 +109,39 @@ def test_it_is_of_one_day_unless_more_is_asked_for(emtui: Cli, written: Written)
 
 
 def test_a_downlink_says_what_is_known_of_its_hashes(emtui: Cli, written: Written) -> None:
-    for note in ("2 files, 4 B, sha256 OK", "1 file, 3 B, of the listed size; no hash was promised"):
-        written.add(Downlink(("a", "b"), Path("/here")), note=note, sent_bytes=4)
+    one, both = {"a": SHA}, {"a": SHA, "b|`\nc": SHA}
+    # The last is what an older emtui wrote: the beginning of the hash, in the note alone.
+    for note, sha256 in (
+        ("2 files, 4 B, sha256 OK", both),
+        ("1 file, 3 B, of the listed size; no hash was promised", one),
+        (f"1 file, 3 B, sha256 OK {SHA[:12]}", {}),
+    ):
+        written.add(Downlink(("a", "b"), Path("/here")), note=note, sent_bytes=4, sha256=sha256)
     page = emtui.ok("report").text
     assert "| `a`, `b` | `/here` | 4 B | verified |" in page
-    assert "| `a`, `b` | `/here` | 4 B | not promised |" in page
+    assert f"| `a`, `b` | `/here` | 4 B | `{SHA}`, not promised |" in page
+    assert f"| `a`, `b` | `/here` | 4 B | `{SHA[:12]}`… |" in page
+    assert f"What **#1** has fetched:\n\n```text\n{SHA}  a\n{SHA}  b|`\\nc\n```\n" in page
     told = emtui.ok("report", "--json").json["downlinks"]
-    assert [(one["is_verified"], one["sha256_begins"]) for one in told] == [(True, ""), (False, "")]
+    assert [(one["is_verified"], one["sha256"]) for one in told] == [(True, both), (False, one), (True, {})]
+
+
+def test_what_was_fetched_to_stdout_has_no_temporary_path(emtui: Cli, written: Written) -> None:
+    written.add(Downlink(("a",), Path("/tmp/emtui-stdout-x/fetched"), is_for_stdout=True), note="1 file")
+    page = emtui.ok("report").text
+    assert "| `a` | stdout |" in page
+    assert "/tmp/emtui-stdout-x" not in page
+
+
+def test_a_real_transfer_tells_its_bytes_and_the_whole_hash(emtui: Cli, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 9000
+    (tmp_path / "a").write_bytes(data)
+    emtui.ok("files", "uplink", tmp_path / "a")
+    emtui.ok("files", "downlink", "a", "-o", tmp_path / "got")
+    up, down = emtui.ok("log", "--json").json
+    assert (up["bytes"], down["bytes"]) == (len(data), len(data))
+    assert (up["sha256"], down["sha256"]) == ({}, {"a": hashlib.sha256(data).hexdigest()})
+    assert f"| 2.2 MiB | `{hashlib.sha256(data).hexdigest()}` |" in emtui.ok("report").text
 
 
 def test_nothing_done_is_a_page_too(emtui: Cli, workspace: Path) -> None:
@@ -173,7 +203,10 @@ def test_it_is_written_to_a_file(emtui: Cli, written: Written, tmp_path: Path) -
     assert emtui.ok("report", "-o", tmp_path / "r.md").stdout == b""
     assert (tmp_path / "r.md").read_text().startswith("# Rehearsal of `local:")
     assert emtui("report", "-o", tmp_path / "r.md").code == 2
-    assert emtui("report", "-o", tmp_path).code == 2
+    for more in ((), ("--yes",)):
+        is_refused(emtui("report", "-o", tmp_path, *more), Exit.FAILED, f"{tmp_path} is a folder. Name a file in it.")
+    is_refused(emtui("report", "-o", f"{tmp_path}/new/"), Exit.USAGE, f"a file is needed, and {tmp_path}/new/ is a")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_long_log_is_cut_on_the_page_and_whole_in_the_document(emtui: Cli, written: Written) -> None:

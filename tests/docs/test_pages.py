@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,14 +17,20 @@ from tests.docs.running import BlockFailed, Reader, matches
 from tests.docs.validating import steps_of
 from tests.missing import missing
 
+_PORT_S = 15.0
+
 
 @contextlib.contextmanager
 def _usual_port() -> Iterator[None]:
     """The port that `emtui serve` takes where nothing is said, for one page at a time."""
     with (Path(tempfile.gettempdir()) / f"emtui-docs-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _is_free(8000):
-            missing("something else listens on port 8000")
+        # The server of the page before may be at its end still: what was waited for is the shell that had started it.
+        deadline = time.monotonic() + _PORT_S
+        while not _is_free(8000):
+            if time.monotonic() > deadline:
+                missing("something else listens on port 8000")
+            time.sleep(0.1)
         yield
 
 

@@ -33,6 +33,7 @@ async def work(session: Session) -> None:
 
 async def main() -> None:
     async with open_session("em", timeout_s=5) as session:
+        reveal_type(session)
         await work(session)
 """
 REVEALED = [
@@ -47,6 +48,7 @@ REVEALED = [
     "EncryptedModel",
     "Sequence[Entry]",
     "tuple[str, ...]",
+    "Session",
 ]
 
 WRONG = """
@@ -59,6 +61,7 @@ async def main() -> None:
     async with open_session(em_ulr="https://em.example.org") as session:
         await session.do("uplink")
         Uplink("a")
+    await open_session().list_files()
 """
 
 
@@ -96,5 +99,11 @@ def test_scripts_pass_mypy_strict_and_wrong_ones_do_not(tmp_path: Path) -> None:
     (tmp_path / "wrong.py").write_text(WRONG)
     wrong = _mypy(tmp_path, "wrong.py")
     assert wrong.returncode == 1
-    for word in ('"Upllink"', '"em_ulr"', 'incompatible type "str"; expected "Command"', 'expected "tuple[Path, ...]"'):
+    for word in (
+        '"Upllink"',
+        '"em_ulr"',
+        'incompatible type "str"; expected "Command"',
+        'expected "tuple[Path, ...]"',
+        '"Opening" has no attribute "list_files"',
+    ):
         assert word in wrong.stdout

@@ -12,8 +12,8 @@ import yaml
 
 from tests.docs.blocks import Block
 
-INSTALLS = ("pip install", "python -m pip", "pipx install", "apt-get", "sudo apt-get", "docker pull")
-"""What brings something from elsewhere: a test has it already. These lines of a CI example are left out."""
+INSTALLS = ("pip install", "python -m pip", "pipx install", "apt-get", "sudo ", "docker pull")
+"""What brings something from elsewhere or changes the machine. These lines of a CI example are left out."""
 
 
 @dataclass(frozen=True)

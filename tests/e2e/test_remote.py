@@ -92,7 +92,7 @@ def test_one_end_may_be_absent_or_down(server: Served, own_home: Path) -> None:
     with Terminal(command, cwd=own_home, env=environment) as terminal:
         terminal.wait_for("EM • none", 30)
         terminal.wait_for(re.compile(r"GRID ● \d+ ms"), 30)
-        terminal.wait_for("this profile has no EM")
+        terminal.wait_for("no EM is named")
         quit_console(terminal)
 
 

@@ -274,12 +274,12 @@ async def test_two_consoles_that_look_into_one_command_agree(tmp_path: Path) -> 
     async with wire_server(em.replies) as server:
         remote = profile(folder, server.url)
         async with open_session(remote) as first, open_session(remote) as second:
+            # The second one has read it when nobody knew how it ended.
+            (entry,) = second.journal.entries()
             await adopt_left_behind(first)
             await adopt_left_behind(second)
             assert list(second.em.states) == []
             assert await stage_of(first, 1) is Stage.FAILED
-            # The second one has read it when nobody knew how it ended.
-            (entry,) = second.journal.entries()
             second.em.adopt(entry)
             em.names.clear()
             assert await stage_of(second, 1) is Stage.FAILED

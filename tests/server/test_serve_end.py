@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from emtui.cli.exit_codes import Exit
 from tests.serving import END_S, PASSWORD, Held, Served, served, started, until
 
 
@@ -22,9 +23,9 @@ def said(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     return process.returncode, out, errors
 
 
-def assert_refused(process: "subprocess.Popen[str]", what: str, remedy: str) -> None:
-    code, out, errors = said(process)
-    assert (code, out) == (3, "")
+def assert_refused(process: "subprocess.Popen[str]", what: str, remedy: str, code: Exit = Exit.CONFIG) -> None:
+    ended, out, errors = said(process)
+    assert (ended, out) == (code, "")
     assert errors.startswith("emtui serve: ")
     assert errors.count("\n") == 1
     assert what in errors
@@ -57,19 +58,21 @@ def test_a_port_in_use_is_told(tmp_path: Path) -> None:
 def test_a_directory_in_use_is_told(tmp_path: Path) -> None:
     with served(tmp_path / "dir") as server:
         who = f"(process {server.process.pid}: serve {server.url})"
-        assert_refused(started(tmp_path / "dir"), f"in use by another emtui {who}", f"--em-url {server.url}")
+        assert_refused(
+            started(tmp_path / "dir"), f"in use by another emtui {who}", f"--em-url {server.url}", Exit.LOCKED
+        )
 
 
 def test_the_workspace_of_each_user_says_where_it_is_served(tmp_path: Path) -> None:
     with served(tmp_path / "dir", "--username", "one", "--username", "two") as server:
         for workspace in (tmp_path / "dir", tmp_path / "dir/users/two"):
-            assert_refused(started(workspace), f": serve {server.url})", f"--grid-url {server.url}")
+            assert_refused(started(workspace), f": serve {server.url})", f"--grid-url {server.url}", Exit.LOCKED)
 
 
 def test_a_server_on_all_addresses_is_told_by_one_that_reaches_it(tmp_path: Path) -> None:
     with served(tmp_path / "dir", "--host", "0.0.0.0", "--insecure") as server:
         url = server.url.replace("0.0.0.0", "127.0.0.1")
-        assert_refused(started(tmp_path / "dir"), f": serve {url})", f"--em-url {url}")
+        assert_refused(started(tmp_path / "dir"), f": serve {url})", f"--em-url {url}", Exit.LOCKED)
         assert requests.get(f"{url}/models", timeout=5).status_code == 200
 
 
@@ -173,6 +176,15 @@ def test_users_of_earlier_starts_stay_and_the_first_keeps_the_directory(tmp_path
             ).raise_for_status()
     assert (tmp_path / "dir/volume/of-ann").exists()
     assert (tmp_path / "dir/users/bob/volume/of-bob").exists()
+
+
+def test_where_nobody_is_named_nobody_new_is_made(tmp_path: Path) -> None:
+    with served(tmp_path / "dir", "--username", "ann") as server:
+        server.token("ann")
+    with served(tmp_path / "dir") as server:
+        server.token("ann")
+        asked = {"username": "client1", "password": PASSWORD}
+        assert requests.post(f"{server.url}/auth/", data=asked, timeout=10).status_code == 401
 
 
 def test_a_password_file_of_lines(tmp_path: Path) -> None:

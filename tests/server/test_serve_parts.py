@@ -198,7 +198,7 @@ def test_the_options_become_settings(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert main(["serve", *options, "--base-images", "alpine, mine", "--access-minutes", "2"]) == 0
 
     plain, full = given
-    assert (plain.directory.name, plain.host, plain.port, plain.usernames) == ("local", "127.0.0.1", 8000, ("client1",))
+    assert (plain.directory.name, plain.host, plain.port, plain.usernames) == ("local", "127.0.0.1", 8000, ())
     assert (plain.password, plain.access_s, plain.refresh_s) == ("of all", 900, 604_800)
     assert (full.directory, full.port, full.usernames) == (tmp_path, 0, ("eve", "ann", "bob"))
     assert (full.passwords, full.password) == ({"ann": "1", "bob": "2"}, "of all")

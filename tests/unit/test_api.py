@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 import emtui
 from emtui import (
+    BadRequest,
     BuildFailed,
     BuildImage,
     Cancelled,
@@ -29,17 +32,20 @@ from emtui import (
     Locked,
     NotFound,
     NotSignedIn,
+    OutcomeNotKnown,
     PodSpec,
     PodStatus,
     Profile,
     RunPod,
     ServeModel,
+    Session,
     Stage,
     Uplink,
     Verdict,
     WorkspaceInUse,
     open_session,
 )
+from emtui.session import open_session as open_profile
 from tests.missing import missing
 from tests.serving import PASSWORD, held_uplink, served_here
 
@@ -172,6 +178,18 @@ async def test_a_pod_of_a_remote_em_is_not_taken_for_the_one_before(tmp_path: Pa
             assert first.verdict is second.verdict
 
 
+async def test_a_pod_of_another_image_is_not_taken_for_the_one_that_is_meant(workspace: Path) -> None:
+    def spec(image: str) -> PodSpec:
+        return PodSpec(docker_image=image, max_duration=1, node="FPGA")
+
+    async with open_session(local=workspace, engine="simulated") as session:
+        await session.do(RunPod(spec("nope")))
+        with pytest.raises(OutcomeNotKnown, match="nope was run last from here, not x"):
+            await session.wait_for_pod(spec("x"))
+        for same in ("nope", "client1-nope:latest"):
+            assert (await session.wait_for_pod(spec(same))).verdict is Verdict.NOT_STARTED
+
+
 async def test_models_tags_and_encrypted_models(workspace: Path, tmp_path: Path) -> None:
     workspace.mkdir()
     (workspace / "grid.toml").write_text(GRID)
@@ -251,7 +269,78 @@ async def test_what_fails_is_a_typed_error(workspace: Path, source: Path, tmp_pa
         assert [entry.stage for entry in await session.log()].count(Stage.FAILED) == 4
 
 
+@pytest.mark.parametrize(
+    ("call", "wrong"),
+    [
+        (lambda session: session.do("uplink"), "command: Command is needed, not str"),
+        (lambda session: session.run_pod("x"), "spec: PodSpec is needed, not str"),
+        (lambda session: session.wait_for_pod("x"), "spec: PodSpec is needed, not str"),
+        (lambda session: session.log(since="2h"), "since: datetime or timedelta is needed, not str"),
+        (lambda session: session.model(1), "model_id: str is needed, not int"),
+        (lambda session: session.encrypted_model(None), "model_id: str is needed, not None"),
+        (lambda session: session.search(1), "tag: str is needed, not int"),
+    ],
+)
+async def test_what_is_of_another_kind_is_said_with_its_name(
+    call: Callable[[Session], Awaitable[object]], wrong: str, workspace: Path
+) -> None:
+    async with open_session(local=workspace, engine="simulated") as session:
+        with pytest.raises(TypeError, match=wrong):
+            await call(session)
+        assert await session.log() == []
+
+
+async def test_paths_may_be_text(workspace: Path, source: Path, tmp_path: Path) -> None:
+    async with open_session(local=workspace, engine="simulated") as session:
+        await session.do(Uplink([str(source)]))  # type: ignore[arg-type] # a notebook has no type checker
+        await session.do(Downlink(["echo-test/run.sh"], str(tmp_path / "back.sh")))  # type: ignore[arg-type] # the same
+        assert (tmp_path / "back.sh").read_text() == "echo hello\n"
+
+
+async def test_an_empty_tag_is_refused_in_words(workspace: Path) -> None:
+    async with open_session(local=workspace, engine="simulated") as session:
+        with pytest.raises(BadRequest, match="tag: is missing") as refused:
+            await session.search("")
+        assert refused.value.remedy == "Give a tag, such as mnist."
+
+
+async def test_a_remedy_names_arguments_and_not_options(workspace: Path, source: Path, tmp_path: Path) -> None:
+    async with open_session(local=workspace, engine="simulated"):
+        pass
+    async with open_session(local=workspace, engine="simulated", read_only=True) as session:
+        with pytest.raises(Forbidden) as refused:
+            await session.do(Uplink((source,)))
+        with pytest.raises(NotFound) as missing:
+            await session.do(Downlink(("none",), tmp_path))
+    with served_here(tmp_path / "served") as server, held_uplink(server, server.headers()):
+        async with open_session(em_url=server.url, username="client1", timeout_s=0.2) as session:
+            with pytest.raises(ConfigProblem) as absent:
+                await session.list_models()
+            await session.sign_in(PASSWORD)
+            with pytest.raises(Locked) as locked:
+                await session.list_files()
+    assert "timeout_s" in locked.value.remedy
+    assert "grid_url" in absent.value.remedy
+    for error in (refused, missing, absent, locked):
+        assert error.value.remedy
+        assert not {"--", "Refresh"} & set(error.value.remedy.replace("--", " -- ").split())
+
+
+def test_a_command_to_be_typed_and_foreign_text_stay_as_they_are() -> None:
+    from emtui.api.words import in_python
+
+    with pytest.raises(NotFound) as missing, in_python():
+        raise NotFound(
+            "no such file: --local", remedy="Share it: emtui serve --local DIR; docker run --rm, --pod-memory."
+        )
+    assert missing.value.message == "no such file: --local"
+    assert missing.value.remedy == "Share it: emtui serve --local DIR; docker run --rm, pod_memory."
+
+
 async def test_read_only_changes_nothing(workspace: Path, source: Path) -> None:
+    (workspace / "volume").mkdir(parents=True)
+    async with open_session(local=workspace, engine="simulated"):
+        pass
     async with open_session(local=workspace, engine="simulated", read_only=True) as session:
         with pytest.raises(Forbidden, match="read-only"):
             await session.do(Uplink((source,)))
@@ -277,29 +366,63 @@ async def test_several_sessions_at_once(tmp_path: Path, source: Path) -> None:
     assert await asyncio.gather(*(count(f"ws{number}") for number in range(4))) == [2, 2, 2, 2]
 
 
-async def test_a_workspace_that_is_in_use_is_waited_for_and_given_up(workspace: Path) -> None:
-    async with open_session(local=workspace, engine="simulated"):
-        with pytest.warns(UserWarning, match="in use by"), pytest.raises(WorkspaceInUse) as refused:
-            async with open_session(local=workspace, engine="simulated", timeout_s=0.2):
-                pytest.fail("it was opened")
-        assert refused.value.holder == "a Python script"
+@pytest.fixture
+async def held(workspace: Path) -> AsyncIterator[AsyncExitStack]:
+    """Somebody else has the workspace, until the stack is closed."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(open_profile(Profile(workspace, engine="simulated"), holder="console"))
+        yield stack
 
 
-async def test_a_workspace_that_is_let_go_of_is_had_after_a_warning(workspace: Path) -> None:
+async def test_a_workspace_that_is_in_use_is_waited_for_and_given_up(workspace: Path, held: AsyncExitStack) -> None:
+    with pytest.warns(UserWarning, match="in use by"), pytest.raises(WorkspaceInUse) as refused:
+        async with open_session(local=workspace, engine="simulated", timeout_s=0.2):
+            pytest.fail("it was opened")
+    assert refused.value.holder == "console"
+
+
+async def test_a_workspace_that_is_let_go_of_is_had_after_a_warning(workspace: Path, held: AsyncExitStack) -> None:
     async def second() -> int:
         async with open_session(local=workspace, engine="simulated") as session:
             return (await session.list_files()).file_count
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        async with open_session(local=workspace, engine="simulated"):
-            waiting = asyncio.ensure_future(second())
-            async with asyncio.timeout(20):
-                while not told:
-                    await asyncio.sleep(0.01)
-            assert not waiting.done()
+        waiting = asyncio.ensure_future(second())
+        async with asyncio.timeout(20):
+            while not told:
+                await asyncio.sleep(0.01)
+        assert not waiting.done()
+        await held.aclose()
         assert await asyncio.wait_for(waiting, 20) == 0
     assert str(told[0].message).endswith("waiting for it")
+
+
+async def test_a_workspace_that_this_very_process_has_open_is_refused_at_once(workspace: Path) -> None:
+    (workspace.parent / "link").symlink_to(workspace)
+    async with open_session(local=workspace, engine="simulated", timeout_s=0) as session:
+        for same in (workspace, workspace.parent / "link"):
+            with pytest.raises(WorkspaceInUse, match="a session of this very process has it open") as refused:
+                async with asyncio.timeout(20), open_session(local=same, engine="simulated", timeout_s=0):
+                    pytest.fail("it was opened")
+            assert "Go on with that session" in refused.value.remedy
+        assert (await session.list_files()).nodes == ()
+    async with open_session(local=workspace, engine="simulated"):
+        pass
+
+
+async def test_a_cell_that_opens_can_be_run_again(workspace: Path) -> None:
+    async def cell() -> AsyncExitStack:
+        stack = AsyncExitStack()
+        await stack.enter_async_context(open_session(local=workspace, engine="simulated", timeout_s=20))
+        return stack
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stack = await cell()
+        del stack  # Python closes what nobody holds any more
+        async with await cell():
+            pass
 
 
 # ------------------------------------------------------------------------------------------ lifetime and cancelling
@@ -336,9 +459,15 @@ async def test_a_time_limit_cancels_the_command_and_stays_a_time_limit(tmp_path:
     with served_here(tmp_path / "served") as server, held_uplink(server, server.headers()):
         async with open_session(em_url=server.url, username="client1") as session:
             await session.sign_in(PASSWORD)
+            limit = asyncio.timeout(20)
+
+            def end_in_a_pause(state: CommandState) -> None:
+                if "busy" in state.note:
+                    limit.reschedule(asyncio.get_running_loop().time())
+
             with pytest.raises(TimeoutError) as over:
-                async with asyncio.timeout(0.5):
-                    await session.do(Delete(("a.txt",)))
+                async with limit:
+                    await session.do(Delete(("a.txt",)), on_state=end_in_a_pause)
             cancelled = over.value.__cause__
             assert isinstance(cancelled, asyncio.CancelledError)
             assert isinstance(cancelled.__cause__, Cancelled)
@@ -438,14 +567,21 @@ async def test_a_configured_profile_by_its_name(config: Path, tmp_path: Path) ->
 async def test_arguments_go_over_the_environment(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMTUI_CONFIG", str(config))
     monkeypatch.setenv("EMTUI_PROFILE", "bench")
+    async with open_session():
+        pass
     monkeypatch.setenv("EMTUI_READ_ONLY", "1")
     async with open_session() as session:
         assert session.profile.label == "bench"
         assert session.profile.is_read_only
-    async with open_session(local=tmp_path / "other", engine="simulated", pod_memory="512M", pod_cpus=1.5) as session:
+    monkeypatch.delenv("EMTUI_READ_ONLY")
+    other = open_session(local=tmp_path / "other", engine="simulated", pod_memory="512M", pod_cpus=1.5)
+    async with AsyncExitStack() as stack:
+        with pytest.warns(UserWarning, match="EMTUI_PROFILE") as told:
+            session = await stack.enter_async_context(other)
         assert session.profile.workspace == tmp_path / "other"
         assert session.profile.pods.memory_bytes == 512 * 1024**2
         assert session.profile.pods.cpus == 1.5
+        assert "--" not in f"{told[0].message} {session.notices}"
 
 
 async def test_a_profile_object_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -459,9 +595,10 @@ async def test_a_profile_object_is_taken_as_it_is(tmp_path: Path) -> None:
 
 async def test_what_is_odd_about_the_configuration_is_a_warning(config: Path) -> None:
     config.write_text(config.read_text() + "red_only = true\n")
-    with pytest.warns(UserWarning, match="read_only"):
+    with pytest.warns(UserWarning, match="read_only") as told:
         async with open_session("bench", config=config) as session:
             assert any("red_only" in notice for notice in session.notices)
+    assert told[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(UserWarning, match="red_only"):
@@ -472,14 +609,53 @@ async def test_what_is_odd_about_the_configuration_is_a_warning(config: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "wrong"),
     [
-        ({"api": "2027"}, "--api"),
-        ({"local": "ws", "pod_memory": "lots"}, "--pod-memory"),
-        ({"local": "ws", "username": "x"}, "--username"),
-        ({"em_url": ""}, "--em-url"),
-        ({"timeout_s": -1.0, "local": "ws"}, "--timeout"),
+        ({"api": "2027"}, "^api: "),
+        ({"local": "ws", "pod_memory": "lots"}, "^pod_memory: "),
+        ({"local": "ws", "username": "x"}, "^username is for"),
+        ({"em_url": ""}, "^em_url: it is empty"),
+        ({"timeout_s": -1.0, "local": "ws"}, "^timeout_s: "),
+        ({"config": "/nowhere"}, "^/nowhere: "),
+        ({"em_url": "http://em.example.org"}, "plain http"),
     ],
 )
-async def test_a_wrong_argument_is_named(arguments: dict[str, object], wrong: str) -> None:
-    with pytest.raises(EmtuiError, match=wrong):
+async def test_a_wrong_argument_is_named_as_it_was_given(arguments: dict[str, object], wrong: str) -> None:
+    with pytest.raises(EmtuiError, match=wrong) as refused:
         async with open_session(**arguments):  # type: ignore[arg-type] # the types are what the test varies
             pytest.fail("it was opened")
+    assert refused.value.remedy
+    assert "--" not in f"{refused.value} {refused.value.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        ({"base_images": "alpine"}, r"base_images: several can be given, not str; one alone is \['alpine'\]"),
+        ({"base_images": [1]}, "base_images: str is needed, not int"),
+        ({"local": 3}, "local: Path or str is needed, not int"),
+        ({"profile": 3}, "profile: str or Profile is needed, not int"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_at_once(arguments: dict[str, object], wrong: str) -> None:
+    with pytest.raises(TypeError, match=wrong):
+        open_session(**arguments)  # type: ignore[arg-type] # the types are what the test varies
+
+
+def test_an_empty_path_is_not_the_folder_here() -> None:
+    with pytest.raises(ValueError, match="local: it is empty"):
+        open_session(local="")
+    with pytest.raises(ValueError, match="config: it is empty"):
+        open_session(local="ws", config="")
+
+
+async def test_a_time_limit_as_text_is_what_it_says(workspace: Path) -> None:
+    async with open_session(local=workspace, engine="simulated", timeout_s="5") as session:  # type: ignore[arg-type] # the types are what the test varies
+        assert session._opened.patience.give_up_s == 5.0
+
+
+async def test_who_forgets_async_with_is_told(workspace: Path) -> None:
+    session = open_session(local=workspace)
+    with pytest.raises(AttributeError, match=r"there is no 'list_files' yet: .* async with open_session"):
+        await session.list_files()  # type: ignore[attr-defined] # that is what is refused
+    with pytest.raises(TypeError, match="async with open_session"):
+        await open_session(local=workspace)  # type: ignore[misc] # that is what is refused
+    assert not workspace.exists()

@@ -1,5 +1,6 @@
 """The registry of commands: what footer, help, palette and journal read."""
 
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -113,6 +114,41 @@ def test_a_bare_command_describes_nothing() -> None:
 def test_what_cannot_be_restored(name: str, text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         restore(name, text)
+
+
+def test_what_is_alike_is_taken_for_what_is_meant() -> None:
+    assert Uplink(["a", Path("b")]) == Uplink((Path("a"), Path("b")))  # type: ignore[arg-type] # a notebook has no type checker
+    assert Downlink(["a"], "out") == Downlink(("a",), Path("out"))  # type: ignore[arg-type] # the same
+    assert ServeModel("m.pt", "m1") == ServeModel(Path("m.pt"), "m1")  # type: ignore[arg-type] # the same
+    assert hash(Delete(["a", "b"])) == hash(Delete(("a", "b")))  # type: ignore[arg-type] # the same
+
+
+@pytest.mark.parametrize(
+    ("make", "wrong"),
+    [
+        (lambda: Delete("ab"), r"^Delete.paths: several can be given, not str; one alone is \['ab'\]$"),
+        (lambda: Downlink("t1.py", Path("out")), "^Downlink.paths: several can be given, not str"),
+        (lambda: Uplink("t1.py"), "^Uplink.sources: several can be given, not str"),
+        (lambda: Uplink(Path("t1.py")), "^Uplink.sources: several can be given, not PosixPath"),
+        (lambda: Uplink(b"t1.py"), "^Uplink.sources: several can be given, not bytes"),
+        (lambda: Delete(None), "^Delete.paths: a list or tuple is needed, not None$"),
+        (lambda: Delete((Path("a"),)), "^Delete.paths: str is needed, not PosixPath$"),
+        (lambda: Uplink((3,)), "^Uplink.sources: Path or str is needed, not int$"),
+        (lambda: ServeModel(Path("m"), 7), "^ServeModel.model_id: str is needed, not int$"),
+        (lambda: ServeModel(Path("m"), "m", "no"), "^ServeModel.allow_download: bool is needed, not str$"),
+        (lambda: GetModel("m", 7), "^GetModel.target: Path or str is needed, not int$"),
+        (lambda: RunPod("x"), "^RunPod.spec: PodSpec is needed, not str$"),
+    ],
+)
+def test_a_field_of_another_kind_is_refused_with_its_name(make: Callable[[], Command], wrong: str) -> None:
+    with pytest.raises(TypeError, match=wrong):
+        make()
+
+
+@pytest.mark.parametrize("make", [lambda: Uplink([""]), lambda: GetModel("m", ""), lambda: Downlink(["a"], "")])
+def test_an_empty_path_is_not_taken_for_the_folder_here(make: Callable[[], Command]) -> None:
+    with pytest.raises(ValueError, match="it is empty"):
+        make()
 
 
 # Names as the file system gives them: any text, and bytes that are not UTF-8. A path has no NUL.

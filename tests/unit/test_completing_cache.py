@@ -11,7 +11,16 @@ import pytest
 import time_machine
 
 from emtui.completing.asking import known_names, remember_images, run_name
-from emtui.completing.cache import FAILED_S, FRESH_S, Recalled, recall, remember, remember_failure, remember_listing
+from emtui.completing.cache import (
+    FAILED_S,
+    FRESH_S,
+    Recalled,
+    outdate,
+    recall,
+    remember,
+    remember_failure,
+    remember_listing,
+)
 from emtui.models import Image
 from emtui.plain import FileNode, Listing
 from emtui.profile import Profile, Remote
@@ -41,6 +50,24 @@ def test_names_come_back_as_they_were(own_home: Path) -> None:
     assert recall(EM, "models").names == names
     assert recall(EM, "models").is_fresh
     assert recall(EM, "tags").names == ()
+
+
+def test_what_has_been_changed_is_asked_for_anew_and_taken_where_no_answer_comes(own_home: Path) -> None:
+    remember(EM, "files", ["a"])
+    remember(EM, "images", ["b"])
+    remember(EM, "models", ["c"])
+    outdate(EM, "em")
+    assert (recall(EM, "files"), recall(EM, "images")) == (Recalled(("a",)), Recalled(("b",)))
+    assert recall(EM, "models").is_fresh
+    remember_failure(EM, "files")
+    assert recall(EM, "files").names == ("a",)
+    outdate(EM, "em")
+    assert not recall(EM, "files").is_fresh
+
+
+def test_what_is_not_kept_is_not_outdated(own_home: Path) -> None:
+    outdate(EM, "grid")
+    assert not (own_home / ".cache").exists()
 
 
 def test_they_are_readable_by_their_owner_alone(own_home: Path) -> None:

@@ -44,6 +44,12 @@ def test_what_stands_behind_the_cursor_does_not_count() -> None:
     assert words("emtui fi list; ls", 8) == ["emtui", "fi"]
 
 
+def test_an_escape_of_nothing_is_no_part_of_a_word() -> None:
+    for line, whole in (("emtui a\\", "a"), ("emtui \\", ""), ("emtui 'a b'\\", "'a b'"), ("emtui 'a\\", "'a\\")):
+        word = command_before(line, len(line))[-1]
+        assert line[word.start : word.end] == whole
+
+
 def test_a_word_knows_where_it_stands() -> None:
     line = "x; emtui 'a b' c"
     found = command_before(line, len(line))
@@ -59,9 +65,9 @@ def test_quoted_words_come_back(given_words: list[str]) -> None:
 def test_any_line_is_taken_apart(line: str) -> None:
     found = command_before(line, len(line))
     assert found
-    assert found[-1].end == len(line)
+    assert found[-1].end in (len(line), len(line.removesuffix("\\")))
 
 
 def test_a_backslash_at_the_end_of_the_line_ends_its_word_there() -> None:
     (word,) = command_before("\\", 1)
-    assert (word.text, word.start, word.end) == ("", 0, 1)
+    assert (word.text, word.start, word.end) == ("", 0, 0)

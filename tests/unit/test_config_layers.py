@@ -139,6 +139,46 @@ def test_the_environment_goes_over_the_profile_for_what_names_nothing(file: Path
     assert opened({"EMTUI_USERNAME": "other"}, profile="em", username="third").profile.em.username == "third"  # type: ignore[union-attr] # it has an EM, or the test fails
 
 
+OTHER = {"EMTUI_EM_URL": "https://x", "EMTUI_USERNAME": "bob", "EMTUI_API": "2026-03", "EMTUI_TOKEN": "t"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "user", "notice"),
+    [
+        (OTHER, {"profile": "em"}, "client1", "EMTUI_EM_URL, EMTUI_USERNAME, EMTUI_API, EMTUI_TOKEN are not"),
+        (OTHER, {"em_url": "https://y"}, "", "EMTUI_EM_URL, EMTUI_USERNAME, EMTUI_API, EMTUI_TOKEN are not"),
+        ({"EMTUI_PROFILE": "bench", "EMTUI_USERNAME": "bob"}, {"profile": "em"}, "client1",
+         "EMTUI_PROFILE, EMTUI_USERNAME are not"),
+        ({"EMTUI_LOCAL": "there", "EMTUI_USERNAME": "bob"}, {"profile": "em"}, "bob", "EMTUI_LOCAL is not"),
+        # What an option names again is what is opened.
+        ({"EMTUI_PROFILE": "em", "EMTUI_USERNAME": "bob"}, {"profile": "em"}, "bob", ""),
+        ({**OTHER, "EMTUI_EM_URL": "https://y"}, {"em_url": "https://y"}, "bob", ""),
+        # Without an address of its own it is a default for whatever is opened.
+        ({"EMTUI_USERNAME": "bob"}, {"em_url": "https://y"}, "bob", ""),
+        ({"EMTUI_USERNAME": "bob"}, {"profile": "em", "username": "eve"}, "eve", ""),
+        (OTHER, {}, "bob", ""),
+    ],
+)  # fmt: skip
+def test_what_belongs_to_the_address_of_a_variable_is_taken_to_no_other_and_that_is_told(
+    file: Path, environment: dict[str, str], options: dict[str, Any], user: str, notice: str
+) -> None:
+    resolved = opened(environment, **options)
+    em = resolved.profile.em
+    assert em is not None
+    assert (em.username, em.takes_secrets) == (user, not notice or "EMTUI_LOCAL" in notice)
+    assert (em.api == "2026-03") == ("EMTUI_API" in environment and not notice)
+    named_by = "--profile" if "profile" in options else "--em-url"
+    assert resolved.profile.notices == ((f"{notice} obeyed: {named_by} names what to open",) if notice else ())
+
+
+def test_a_local_workspace_that_an_option_names_is_not_asked_about_addresses(file: Path) -> None:
+    resolved = opened(OTHER, local=Path("dir"))
+    assert what(resolved) == ("", None, "dir")
+    assert resolved.warnings == (
+        "EMTUI_EM_URL, EMTUI_USERNAME, EMTUI_API, EMTUI_TOKEN are not obeyed: --local names what to open",
+    )
+
+
 def test_what_is_for_local_pods_says_nothing_to_a_remote_em(file: Path) -> None:
     profile = opened({"EMTUI_POD_MEMORY": "1G", "EMTUI_ENGINE": "docker"}, profile="em").profile
     assert (profile.pods, profile.engine, profile.base_images) == (PodPolicy(), None, ())
@@ -191,7 +231,7 @@ def test_each_value_says_where_it_comes_from(file: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "options", "said"),
     [
-        ({"EMTUI_POLL_S": "often"}, {}, "EMTUI_POLL_S: a number of seconds is expected, not “often”"),
+        ({"EMTUI_TIMEOUT": "often"}, {}, "EMTUI_TIMEOUT: a number of seconds is expected, not “often”"),
         ({"EMTUI_READ_ONLY": "maybe"}, {}, "EMTUI_READ_ONLY: one of 1, true, yes, on"),
         ({"EMTUI_API": "2026-3"}, {}, "EMTUI_API: one of auto"),
         ({"EMTUI_POD_MEMORY": "1M"}, {}, "EMTUI_POD_MEMORY: at least 6M is needed"),

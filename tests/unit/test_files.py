@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from emtui.backend import CHUNK_BYTES
 from emtui.errors import LocalProblem
-from emtui.files import FileSource, MemorySource, collisions, local_name
+from emtui.files import FileSource, MemorySource, are_one_file, collisions, local_name, told_apart
 from emtui.threads import in_thread
 
 DEADLINE_S = 30
@@ -220,3 +220,24 @@ def test_names_that_would_be_one_file() -> None:
     assert collisions(["x", "x"]) == [("x", "x")]
     assert collisions(["straße", "STRASSE", "caf\udce9", "café"]) == [("straße", "STRASSE")]
     assert collisions([]) == []
+
+
+def test_the_disk_is_tried_for_names_that_collide(tmp_path: Path) -> None:
+    is_blind = _is_blind(tmp_path)
+    for folder in (tmp_path, tmp_path / "not/there/yet"):
+        assert are_one_file(folder / "a/README", folder / "a/readme") is is_blind
+        assert are_one_file(folder / "A/x", folder / "a/x") is is_blind
+        assert are_one_file(folder / "x", folder / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _is_blind(folder: Path) -> bool:
+    (folder / "Case").touch()
+    is_blind = (folder / "cASE").exists()
+    (folder / "Case").unlink()
+    return is_blind
+
+
+def test_names_are_told_apart_by_what_differs() -> None:
+    assert told_apart("README", "readme") == ("README", "readme")
+    assert told_apart("\u00fc", "u\u0308") == ("\\xfc", "u\\u0308")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from hypothesis import strategies as st
 from emtui.commands import Delete, GetModel, RunPod, ServeModel, Uplink
 from emtui.errors import LocalProblem
 from emtui.journal import journal as journal_module
-from emtui.journal.journal import MAX_LOG_LINES, MAX_TEXT_CHARS, Entry, Journal, JournalProblem
+from emtui.journal import writers
+from emtui.journal.journal import MAX_HASHES, MAX_LOG_LINES, MAX_TEXT_CHARS, Entry, Journal, JournalProblem
+from emtui.journal.logbook import read_journal
 from emtui.models import PodSpec
 from emtui.views import Stage
 
@@ -163,7 +166,7 @@ def test_a_living_process_keeps_its_entries_and_a_dead_one_not(journal: Journal)
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         with journal._db.change() as db:
-            db.execute("UPDATE commands SET writer = ?", (f"{child.pid}:{journal_module._started(child.pid)}:0",))
+            db.execute("UPDATE commands SET writer = ?", (f"{child.pid}:{writers.started_at(child.pid)}:0",))
         assert journal.open_entries() == []
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -384,4 +387,84 @@ def test_processes_that_open_it_for_the_first_time_at_once(path: Path) -> None:
         assert child.returncode == 0
     journal = Journal(path)
     assert len(journal.entries()) == len(journal.open_entries()) == 40
+    journal.close()
+
+
+def test_what_was_moved_and_what_came_is_written_and_stays(journal: Journal) -> None:
+    number = journal.begin(COMMAND, "op", "em", NOW)
+    hashes = {f"\udcff{index}": "ab" * 32 for index in range(MAX_HASHES + 5)}
+    journal.finish(number, Stage.UNKNOWN, NOW, sent_bytes=7, sha256=hashes)
+    entry = only(journal)
+    assert (entry.sent_bytes, len(entry.sha256), entry.sha256["\udcff0"]) == (7, MAX_HASHES, "ab" * 32)
+    journal.finish(number, Stage.COMPLETE, LATER)
+    assert only(journal).sent_bytes == 7
+
+
+def test_what_was_only_hindered_is_asked_for_again_until_it_is_known_or_seen(journal: Journal) -> None:
+    numbers = [journal.begin(COMMAND, "op", "em", NOW) for _ in range(3)]
+    for number in numbers:
+        journal.finish(number, Stage.UNKNOWN, NOW, is_hindered=number != numbers[2])
+    assert [entry.id for entry in journal.hindered()] == numbers[:2]
+    journal.acknowledge(numbers[0])
+    journal.finish(numbers[1], Stage.COMPLETE, LATER)
+    assert journal.hindered() == []
+
+
+def test_only_what_goes_to_the_ends_that_are_named_is_taken_over(path: Path) -> None:
+    gone = Journal(path)
+    gone.begin(COMMAND, "op", "em", NOW)
+    grid = gone.begin(GetModel("m", Path("/x")), "op", "em", NOW)
+    gone.close()
+    one = Journal(path)
+    assert [entry.id for entry in one.take_over(["grid"])] == [grid]
+    assert [entry.name for entry in one.open_entries()] == ["delete"]
+    one.close()
+
+
+def a_run(journal: Journal, sent_at: datetime | None, stage: Stage | None = None, ended_at: datetime = NOW) -> int:
+    number = journal.begin(RunPod(PodSpec(docker_image="a", max_duration=1, node="FPGA")), "op", "em", NOW)
+    if sent_at is not None:
+        journal.advance(number, Stage.SENT, sent_at)
+    if stage is not None:
+        journal.finish(number, stage, ended_at)
+    return number
+
+
+def test_the_rivals_of_a_run_are_those_that_may_take_its_pods_place(journal: Journal, path: Path) -> None:
+    before, after = NOW - timedelta(seconds=5), NOW + timedelta(seconds=5)
+    ours = a_run(journal, NOW, Stage.COMPLETE)
+    gone = Journal(path)
+    a_run(gone, before)
+    gone.close()
+    a_run(journal, before, Stage.COMPLETE, before)
+    a_run(journal, None)
+    a_run(journal, after, Stage.FAILED, after)
+    a_run(journal, after, Stage.CANCELLED, after)
+    other = journal.begin(COMMAND, "op", "em", NOW)
+    journal.advance(other, Stage.SENT, after)
+    assert journal.rivals(ours, NOW) == []
+    rivals = [
+        a_run(journal, before),
+        a_run(journal, before, Stage.COMPLETE, after),
+        a_run(journal, after, Stage.COMPLETE, after),
+        a_run(journal, after, Stage.UNKNOWN, after),
+    ]
+    assert [entry.id for entry in journal.rivals(ours, NOW)] == rivals
+
+
+def test_a_journal_of_the_first_schema_is_read_and_brought_to_the_present_one(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(journal_module._MIGRATIONS[0])
+        db.execute(f"PRAGMA application_id = {journal_module._APPLICATION_ID}")
+        db.execute("PRAGMA user_version = 1")
+        db.execute(
+            "INSERT INTO commands (name, data, who, profile, writer, stage, asked_at, changed_at)"
+            " VALUES ('delete', '{\"paths\": [\"a\"]}', x'61', x'61', '1::0', 'complete', ?, ?)",
+            (NOW.isoformat(), NOW.isoformat()),
+        )
+        db.commit()
+    (record,) = read_journal(path)
+    assert (record.title, record.sha256) == ("delete a", {})
+    journal = Journal(path)
+    assert (only(journal).title, only(journal).sha256, journal.hindered()) == ("delete a", {}, [])
     journal.close()

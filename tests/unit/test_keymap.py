@@ -6,12 +6,23 @@ from itertools import combinations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual._xterm_parser import XTermParser
+from textual.events import Key
 from textual.keys import Keys, _character_to_key
 
 from emtui.commands import REGISTRY
 from emtui.errors import ConfigProblem
-from emtui.keys.keymap import KEYS, PANES, Group, KeyMap, check_keys, reference_rows
-from emtui.keys.names import SPECIAL, NotAKey, canonical, character_of, name_of, shown, shown_briefly
+from emtui.keys.keymap import KEYS, PANES, Group, KeyMap, check_keys, reference_rows, seldom_sent
+from emtui.keys.names import (
+    SPECIAL,
+    NotAKey,
+    canonical,
+    character_of,
+    is_seldom_sent,
+    name_of,
+    shown,
+    shown_briefly,
+)
 
 
 def test_the_usual_keys_clash_nowhere() -> None:
@@ -100,6 +111,37 @@ def test_what_is_wrong_with_a_key_is_told(keys: dict[str, str], about: str, mess
 def test_what_can_be_had_is_left_alone(keys: dict[str, str]) -> None:
     assert check_keys(keys) == []
     KeyMap(keys)
+
+
+@pytest.mark.parametrize(
+    "key", ["ctrl+shift+u", "ctrl+1", "super+u", "ctrl+comma", "ctrl+enter", "alt+1", "shift+enter", "meta+up"]
+)
+def test_a_key_that_most_terminals_do_not_send_can_be_had_and_is_told(key: str) -> None:
+    assert check_keys({"uplink": key}) == []
+    (problem,) = seldom_sent({"uplink": f"U,{key}"})
+    assert (problem.id, problem.message) == ("uplink", f"most terminals do not send {shown(key)}")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["\x15", "\x1c", "\x1d", "\x1e", "\x1f", "\x1bu", "\x1b[Z", "\x1b[1;7A", "\x1b[15;2~", "\x1b[3;3~", "\x1b[1;5P"],
+)
+def test_a_key_that_a_plain_terminal_sends_is_not_told_to_be_seldom(sent: str) -> None:
+    parser = XTermParser()
+    events = [*parser.feed(sent), *parser.feed("")]
+    (key,) = (event.key for event in events if isinstance(event, Key))
+    assert not is_seldom_sent(canonical(key))
+
+
+def test_no_usual_key_is_seldom_sent() -> None:
+    assert not list(seldom_sent({key.id: ",".join(key.keys) for key in KEYS.values()}))
+
+
+@pytest.mark.parametrize("written", [",", "u,", "u,,d"])
+def test_a_comma_is_written_as_its_name(written: str) -> None:
+    (problem,) = check_keys({"uplink": written})
+    assert problem.remedy.endswith("comma for the comma.")
+    assert KeyMap({"uplink": "comma"}).shown("uplink") == ","
 
 
 def test_two_that_are_changed_and_clash_are_told_once() -> None:

@@ -683,7 +683,7 @@ async def test_what_cannot_be_asked_about_is_unknown_and_looked_into_until_it_ca
         number = await b.link.submit(CHANGE)
         ended = await asyncio.wait_for(b.link.finished(number), DEADLINE_S)
         assert ended.stage is Stage.UNKNOWN
-        assert ended.remedy == "It is looked into again by itself."
+        assert ended.remedy == "It is looked into again when emtui next reaches the other side."
         b.perform = _nothing
         assert (await b.run(READ)).stage is Stage.COMPLETE, "the queue goes on meanwhile"
         async with asyncio.timeout(DEADLINE_S):
@@ -728,3 +728,30 @@ async def test_an_answer_that_cannot_be_read_is_looked_into(tmp_path: Path) -> N
         assert asked == 1
         assert (await b.run(READ)).stage is Stage.FAILED
         assert len(b.asked_since) == asked
+
+
+async def test_who_cancels_does_not_wait_long_for_a_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emtui.link.inquiry.CANCELLED_LOOK_S", 0.05)
+    began = time.monotonic()
+    async with bench(tmp_path) as b:
+        entered = asyncio.Event()
+
+        async def perform(command: Command, courier: Courier) -> str:
+            async def call() -> str:
+                entered.set()
+                await asyncio.sleep(DEADLINE_S)
+                return "too late"
+
+            return await courier.request(call, changes=True)
+
+        b.perform = perform
+        b.hindrances = [Locked("CG2 is busy")] * 10_000
+        number = await b.link.submit(CHANGE)
+        await asyncio.wait_for(entered.wait(), DEADLINE_S)
+        assert b.link.cancel(number)
+        ended = await asyncio.wait_for(b.link.finished(number), DEADLINE_S)
+        assert (ended.stage, ended.error) == (
+            Stage.UNKNOWN,
+            "not known whether it was done: CG2 is busy (it was cancelled)",
+        )
+    assert time.monotonic() - began < b.link.inquiry.look_s / 2

@@ -193,3 +193,15 @@ def test_the_journal_is_in_the_profiles_folder(own_home: Path) -> None:
     assert journal_of(Profile(Path("ws"))) == Path.cwd() / "ws/journal.db"
     with pytest.raises(JournalProblem):
         journal_of(Profile(Path("~nobody-of-that-name/ws")))
+
+
+def test_what_an_emtui_that_is_gone_has_left_says_so(tmp_path: Path) -> None:
+    written = Written(tmp_path)
+    written.add(Delete(("a",)), Stage.SENT)
+    written.journal.begin(Delete(("b",)), "me", "em", NOW)
+    assert [record.result for record in read_journal(written.path)] == ["", ""]  # it is still at work
+    written.journal.close()
+    sent, queued = read_journal(written.path)
+    assert (sent.stage, sent.error) == (Stage.SENT, "emtui ended while it ran")
+    assert "looked into again" in sent.remedy
+    assert (queued.stage, queued.result, queued.error) == (Stage.QUEUED, "emtui ended before it left", "")

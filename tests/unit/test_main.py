@@ -116,3 +116,22 @@ def test_a_user_without_an_address_is_refused(opened: list[Profile], monkeypatch
     assert _run(monkeypatch, "--username", "client1") == Exit.CONFIG
     assert "--em-url" in "".join(WRITTEN)
     assert opened == []
+
+
+def test_the_console_does_not_start_with_a_theme_or_a_key_that_cannot_be(
+    opened: list[Profile], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text('[console]\ntheme = "gone"\n[keys]\nuplink = "R"\n')
+    WRITTEN.clear()
+    assert _run(monkeypatch, "--config", str(config)) == Exit.CONFIG
+    assert not opened
+    told = "".join(WRITTEN)
+    assert told.startswith(f"emtui: {config}:2: console.theme: one of dark, contrast, light is expected, not “gone”")
+    assert told.endswith("emtui config check tells 1 more.\n")
+    config.write_text("")
+    assert _run(monkeypatch, "--config", str(config)) == 0
+    monkeypatch.setenv("EMTUI_THEME", "nope")
+    WRITTEN.clear()
+    assert _run(monkeypatch, "--config", str(config)) == Exit.CONFIG
+    assert "EMTUI_THEME: one of dark" in "".join(WRITTEN)

@@ -1,6 +1,8 @@
 """Each command, carried out through the Link on the local EM and Grid Node."""
 
 import asyncio
+import os
+import stat
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,6 +94,25 @@ async def test_what_a_killed_emtui_left_is_removed_in_each_folder_of_a_downlink(
     assert (await run(pair, Downlink(("d",), target, is_folder=True))).stage is Stage.COMPLETE
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in others)
+
+
+async def test_the_names_of_a_downlink_are_made_to_last_once_for_each_folder(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("d", "d/e"):
+        (pair.volume / folder).mkdir()
+        for number in range(10):
+            (pair.volume / folder / f"f{number}").write_text("x")
+    synced: list[bool] = []
+    fsync = os.fsync
+
+    def counted(fd: int) -> None:
+        synced.append(stat.S_ISDIR(os.fstat(fd).st_mode))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    assert (await run(pair, Downlink(("d",), tmp_path / "out", is_folder=True))).stage is Stage.COMPLETE
+    assert (synced.count(False), synced.count(True)) == (20, 2)
 
 
 async def test_what_lies_in_a_folder_that_goes_is_not_deleted_twice(pair: Pair) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from emtui.errors import NotFound, OutcomeNotKnown
 from emtui.models import PodSpec, PodState, PodStatus
-from emtui.pod.trace import GRACE_S, LAG_S, STUCK_REASONS, PodEnd, PodTrace, Verdict, verdict_of
+from emtui.pod.trace import GRACE_S, LAG_S, STUCK_REASONS, PodEnd, PodTrace, Rivals, Verdict, verdict_of
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 EMPTY = PodStatus()
@@ -249,3 +249,37 @@ def test_a_pod_that_is_there_already_has_no_such_end() -> None:
 def test_where_no_pod_is_there_is_nothing_to_wait_for() -> None:
     with pytest.raises(NotFound, match="no pod"):
         follow(PodTrace(None, None, 0.0, 0.0), EMPTY, EMPTY, EMPTY)
+
+
+# ----------------------------------------------------------------------------------------------------- other runs
+
+
+@pytest.mark.parametrize("told", [running(1), ended(0, start=1, end=2), ended(3), waiting(), EMPTY])
+def test_a_pod_that_was_not_seen_to_start_before_another_run_is_nobodys(told: PodStatus) -> None:
+    with pytest.raises(OutcomeNotKnown, match="another run was sent"):
+        trace().note(told, 1.0, Rivals.ACCEPTED)
+
+
+def test_while_another_run_is_under_way_nothing_is_taken_for_this_pod() -> None:
+    one = trace()
+    assert one.note(ended(3, start=1, end=2), 1.0, Rivals.UNDER_WAY) is None
+    end = one.note(ended(3, start=1, end=2), 2.0, Rivals.NONE)  # the other one was turned away
+    assert end is not None
+    assert end.exit_code == 3
+
+
+def test_a_pod_that_was_seen_to_start_keeps_its_end_whoever_comes_then() -> None:
+    one = trace()
+    one.note(running(1), 1.0)
+    assert one.note(running(1), 2.0, Rivals.ACCEPTED) is None
+    end = one.note(ended(5, "Error", start=1, end=3), 3.0, Rivals.ACCEPTED)
+    assert end is not None
+    assert end.exit_code == 5
+
+
+@pytest.mark.parametrize("told", [ended(0), waiting(), EMPTY])
+def test_what_comes_without_its_start_is_not_this_pods_once_another_run_was_accepted(told: PodStatus) -> None:
+    one = trace()
+    one.note(running(1), 1.0)
+    with pytest.raises(OutcomeNotKnown, match="another run was sent"):
+        one.note(told, 2.0, Rivals.ACCEPTED)

@@ -10,7 +10,7 @@ import pytest
 
 from emtui.commands import BuildImage, Delete, Downlink, GetModel, LoadImage, RunPod, ServeModel, Uplink
 from emtui.files import MemorySource
-from emtui.link.reconcile import reconcile
+from emtui.link.reconcile import Clock, reconcile
 from emtui.models import Image, PodSpec, PodState, PodStatus, Terminated, Waiting
 from tests.unit.local_pair import Pair, local_pair
 
@@ -143,3 +143,43 @@ async def test_a_pod_without_its_times_tells_nothing(pair: Pair, monkeypatch: py
 async def test_what_the_pod_is_now_does_not_tell_of_a_run_that_is_to_come(pair: Pair) -> None:
     spec = RUN.spec.model_copy(update={"scheduled_time": datetime.now(UTC) + timedelta(hours=2)})
     assert (await reconcile(pair.session.backends, RunPod(spec), NOW))[0] == "cannot tell"
+
+
+SENT = datetime(2026, 11, 25, 12, 0, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("clock", "seconds", "is_since"),
+    [
+        (Clock(), 100, None),
+        (Clock(), -100, None),
+        (Clock(), 130, True),
+        (Clock(), -130, False),
+        (Clock(lambda: 0.0), 4, None),
+        (Clock(lambda: 0.0), 6, True),
+        (Clock(lambda: 0.0), -6, False),
+        (Clock(lambda: 3600.0), 3606, True),
+        (Clock(lambda: 3600.0), 100, False),
+        # As an EM tells it whose times have minutes only: the minute in which it left.
+        (Clock(lambda: 0.0), -30, None),
+        (Clock(lambda: 0.0), -90, False),
+        (Clock(lambda: 0.0, is_here=True), 0, True),
+        (Clock(lambda: 0.0, is_here=True), -2, None),
+        (Clock(lambda: 0.0, is_here=True), -4, False),
+        (Clock(lambda: None, is_here=True), 4, None),
+        (Clock(lambda: 90.0, is_here=True), 90, None),
+    ],
+)
+def test_the_clocks_say_what_came_after_a_command(clock: Clock, seconds: int, is_since: bool | None) -> None:
+    assert clock.is_since(SENT + timedelta(seconds=seconds), SENT) is is_since
+
+
+async def test_on_this_machine_what_was_made_half_a_minute_before_is_not_this_one(pair: Pair) -> None:
+    """An answer by another clock would be in doubt for two minutes."""
+    elsewhere = replace(pair.session.backends, have_one_clock=False)
+    before = (NOW - timedelta(seconds=30)).isoformat()
+    pair.engine.made["client1-echo:latest"] = Image(repository="client1-echo", created=before)
+    command = BuildImage("Dockerfile", ".", "echo")
+    here = Clock(lambda: 0.0, is_here=True)
+    assert (await reconcile(elsewhere, command, NOW, here))[0] == "not done"
+    assert (await reconcile(elsewhere, command, NOW))[0] == "cannot tell"

@@ -48,17 +48,17 @@ def reasons(file: Path, there: Listing, synced: Synced | None = None, ahead_s: f
         (timedelta(hours=1), ["time"]),
     ],
 )
-def test_without_a_memory_a_file_is_sent_unless_it_is_surely_older(
+def test_without_a_memory_and_a_hash_a_file_is_sent_unless_it_is_surely_older(
     later: timedelta, found: list[str], file: Path
 ) -> None:
     changed_at(file, NOON + later)
-    assert reasons(file, listing(node())) == found
+    assert reasons(file, listing(node(number=None))) == found
 
 
 def test_a_clock_that_is_known_to_be_ahead_hides_no_change(file: Path) -> None:
     changed_at(file, NOON - timedelta(minutes=5))
-    assert reasons(file, listing(node()), ahead_s=600.0) == ["time"]
-    assert reasons(file, listing(node()), ahead_s=-600.0) == []
+    assert reasons(file, listing(node(number=None)), ahead_s=600.0) == ["time"]
+    assert reasons(file, listing(node(number=None)), ahead_s=-600.0) == []
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,11 @@ def test_the_same_bytes_by_the_listed_hash_are_not_sent(file: Path) -> None:
     assert reasons(file, listing(node(number=None))) == ["time"]
 
 
+def test_other_bytes_by_the_listed_hash_are_sent_however_old_they_are(file: Path) -> None:
+    changed_at(file, NOON - timedelta(days=1))
+    assert reasons(file, listing(node(number=7))) == ["hash"]
+
+
 def test_a_folder_in_the_place_of_a_file_is_refused(file: Path) -> None:
     with pytest.raises(BadRequest, match="/a is a folder of the volume"):
         reasons(file, listing(FileNode("directory", "a", 3, NOON, None, ())))
@@ -103,20 +108,33 @@ class TestMemory:
 
     def test_what_has_changed_here_is_sent_whatever_its_time(self, file: Path, synced: Synced) -> None:
         changed_at(file, NOON - timedelta(days=1))
-        assert reasons(file, listing(node()), synced) == ["time"]
+        assert reasons(file, listing(node()), synced) == ["hash"]
+
+    def test_what_has_changed_here_is_sent_without_a_hash_too(self, file: Path) -> None:
+        synced = Synced()
+        synced.remember([("a", FileSource(file))], listing(node(number=None)))
+        changed_at(file, NOON - timedelta(days=1))
+        assert reasons(file, listing(node(number=None)), synced) == ["time"]
 
     def test_what_has_changed_there_goes_by_the_times(self, file: Path, synced: Synced) -> None:
         assert reasons(file, listing(node(NOON + timedelta(minutes=30))), synced) == ["time"]
-        assert reasons(file, listing(node(NOON + timedelta(hours=2), number=7)), synced) == []
+        plan = plan_sync(file, "", listing(node(NOON + timedelta(hours=2), number=7)), synced)
+        assert (plan.changes, plan.same, plan.newer) == ((), (), ("a",))
 
-    def test_another_file_of_the_same_place_goes_by_the_times(self, file: Path, synced: Synced, tmp_path: Path) -> None:
+    def test_what_has_changed_here_and_there_is_sent(self, file: Path, synced: Synced) -> None:
+        changed_at(file, NOON - timedelta(days=1))
+        assert reasons(file, listing(node(NOON + timedelta(hours=2), number=7)), synced) == ["hash"]
+
+    def test_another_file_of_the_same_place_is_one_that_is_new_here(
+        self, file: Path, synced: Synced, tmp_path: Path
+    ) -> None:
         (tmp_path / "other").mkdir()
         other = tmp_path / "other/a"
         other.write_bytes(b"ONE")
         os.utime(other, ns=(file.stat().st_mtime_ns,) * 2)
-        assert reasons(other, listing(node()), synced) == ["time"]
+        assert reasons(other, listing(node()), synced) == ["hash"]
         changed_at(other, NOON - timedelta(days=1))
-        assert reasons(other, listing(node()), synced) == []
+        assert reasons(other, listing(node(number=None)), synced) == []
 
     def test_it_outlives_the_process_and_forgets_what_is_gone(self, file: Path, synced: Synced, tmp_path: Path) -> None:
         synced.write(tmp_path)

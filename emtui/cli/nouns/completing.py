@@ -17,7 +17,7 @@ from argcomplete.completers import BaseCompleter
 from emtui.cli.nouns import NOUNS, Noun, verb_named
 from emtui.cli.profile_options import add_profile_options, profile_from
 from emtui.cli.verb import Parser, parser_of
-from emtui.cli.words import front_parser, noun_parser
+from emtui.cli.words import around, front_parser, noun_parser
 from emtui.completing.cache import Kind
 from emtui.completing.finder import LOCAL_FILES, LOCAL_FOLDERS, Finder
 from emtui.completing.line import Word, command_before
@@ -48,14 +48,19 @@ def answer(exit_method: Callable[[int], Any]) -> None:
         return
     typed = words[-1]
     parser, before = parser_for([word.text for word in words[1:-1]])
+    has_ended_options = "--" in before
+    if before[-1:] == ["--"]:
+        before.pop()  # argparse gives it to an argument that may be left out, which then seems to be there
     raw = os.environ["COMP_LINE"][typed.start : typed.end]
     line = f"{shlex.join([_PROGRAM, *before])} {raw}"
     os.environ |= {"COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE": "1"}
-    Finder()(
+    finder = Finder()
+    finder.has_ended_options = has_ended_options
+    finder(
         parser,
         always_complete_options=False,
         exit_method=exit_method,
-        default_completer=_Values(has_ended_options="--" in before),
+        default_completer=_Values(has_ended_options=has_ended_options),
         validator=lambda completion, word: completion.startswith((word, "\x1f")),
     )
 
@@ -82,8 +87,7 @@ def parser_for(words: Sequence[str]) -> tuple[ArgumentParser, list[str]]:
     noun = NOUNS.get(before.noun)
     if noun is None:
         return Parser(prog=_PROGRAM), list(words)
-    rest: list[str] = before.rest
-    front = list(words[: len(words) - len(rest) - 1])
+    front, rest = around(words, before.noun, before.rest)
     verbs = {verb.name: verb.summary for verb in noun.verbs() if verb.name}
     alone = verb_named(noun, "")
     if alone is not None and not (rest and rest[0] in verbs):
@@ -103,8 +107,8 @@ def _of_noun(
     verb = verb_named(noun, found.verb)
     if verb is None:
         return Parser(prog=_PROGRAM), front + rest
-    behind: list[str] = found.rest
-    return parser_of(verb), front + rest[: len(rest) - len(behind) - 1] + behind
+    between, behind = around(rest, found.verb, found.rest)
+    return parser_of(verb), front + between + behind
 
 
 def _parsed(parser: ArgumentParser, words: Sequence[str]) -> Namespace | None:
@@ -153,8 +157,10 @@ class _Values(BaseCompleter):
             found = rule(prefix, parsed_args)
         except Exception:  # noqa: BLE001 - a wrong configuration or option is told by the verb itself
             return ()
-        if isinstance(found, Mapping) or self._has_ended_options:
+        if isinstance(found, Mapping):
             return found
+        if self._has_ended_options:
+            return [name.removeprefix("./") if name.startswith("./-") and prefix[:1] != "." else name for name in found]
         return [name for name in found if not name.startswith("-")]
 
 
@@ -198,6 +204,12 @@ def _profiles(_word: str, options: Namespace) -> Names:
     }
 
 
+def _themes(_word: str, _options: Namespace) -> Names:
+    from emtui.theme_files import theme_names
+
+    return theme_names()
+
+
 def _nodes(_word: str, _options: Namespace) -> Names:
     return ("FPGA", "GPU", "MPU")
 
@@ -213,6 +225,7 @@ _BY_ARGUMENT: Mapping[tuple[str, str], Rule | None] = {
     ("image build", "context"): _remote(folders_only=True),
     ("image build", "dockerfile"): _remote(),
     ("pod run", "node"): _nodes,
+    ("themes show", "theme"): _themes,
     ("grid serve", "model_id"): None,
     ("grid encrypted", "model_id"): None,
 }

@@ -49,7 +49,8 @@ def _show(options: Namespace, out: Output) -> None:
 
     resolved = resolved_from(options)
     secrets = {name: bool(os.environ.get(name)) for name in SECRETS}
-    warnings = resolved.warnings
+    unfit = (f"{error.message}. {error.remedy}".rstrip() for error in resolved.console_problems)
+    warnings = (*resolved.warnings, *unfit)
     if out.is_json:
         out.document(
             {
@@ -70,6 +71,8 @@ def _show(options: Namespace, out: Output) -> None:
 
 def _described(one: "InForce", resolved: "Resolved") -> dict[str, Any]:
     value = list(one.value) if isinstance(one.value, tuple) else str(one.value) if _is_path(one) else one.value
+    if value in ("", []):
+        value = None  # in no layer
     source: dict[str, Any] = {"kind": one.origin.kind}
     if one.origin.kind == "file":
         source |= {"name": str(resolved.loaded.file), "line": resolved.loaded.line(one.origin.path)}
@@ -122,7 +125,10 @@ def _check(options: Namespace, out: Output) -> Exit:
     is_named = options.file is not None or options.config is not None or bool(os.environ.get("EMTUI_CONFIG"))
     gone = None if is_named else absent(file)
     checked = None if gone is not None else judge(file)
-    problems = [_of_file(problem) for problem in checked.problems] if checked is not None else []
+    problems: list[dict[str, Any]] = []
+    if checked is not None:
+        told = sorted((*checked.problems, *checked.surprises), key=lambda problem: problem.line or 0)
+        problems += map(_of_file, told)
     if gone is not None:
         problems += [_problem("warning", what, remedy) for what, remedy in gone.odd]
     if options.file is None:
@@ -130,15 +136,17 @@ def _check(options: Namespace, out: Output) -> Exit:
     errors = sum(problem["level"] == "error" for problem in problems)
     warnings = len(problems) - errors
     version = checked.version if checked is not None else None
+    is_cut = checked is not None and checked.is_cut
     if out.is_json:
         out.document({
             "file": str(file), "exists": gone is None, "version": version,
-            "errors": errors, "warnings": warnings, "problems": problems,
+            "errors": errors, "warnings": warnings, "is_cut": is_cut, "problems": problems,
         })  # fmt: skip
         return Exit.CONFIG if errors else Exit.OK
     for problem in problems:
         out.line(safe_str(_line(problem), _LONGEST_PATH))
     found = f"{count(errors, 'error')}, {count(warnings, 'warning')}" if problems else "nothing is wrong"
+    found += "; there are more of them, to be told once some are mended" if is_cut else ""
     out.say(f"emtui: {file}: {'there is none, and none is needed; ' if gone is not None else ''}{found}")
     if version is not None and version < newest():
         out.say(f"emtui: it is of version {version}, which is read as well; emtui config migrate writes it anew")
@@ -222,9 +230,10 @@ VERBS = (
         offline(_check),
         _check_options,
         description="One line for each problem, with file, line and key; the variables of the environment are checked\n"
-        "too where no FILE is given. Exit code 3 where there is an error; warnings are told only.",
+        "too where no FILE is given. Exit code 3 where there is an error; warnings are told only: keys that are not\n"
+        "known, and what will surprise, as paths from the current folder and keys that most terminals do not send.",
         examples=("emtui config check",),
-        json_help='write {"file", "exists", "version", "errors", "warnings", "problems"}',
+        json_help='write {"file", "exists", "version", "errors", "warnings", "is_cut", "problems"}',
     ),
     Verb(
         "config",

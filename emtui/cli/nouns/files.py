@@ -138,8 +138,8 @@ def _configure_downlink(parser: ArgumentParser) -> None:
         metavar="DIR|FILE|-",
         default="./",
         type=_output_option,
-        help="where to: a folder (made where it is missing, if the name ends in /), a new name for one file, or - for "
-        "stdout (default: the folder that this runs in)",
+        help="where to: a folder, a new name for one file, or - for stdout (default: the folder that this runs in). A "
+        "new folder for several files, or for a folder, is made; if the name ends in /, those above it are made too",
     )
     parser.add_argument("--yes", action="store_true", help="replace files here without a question")
     parser.set_defaults(refuse=parser.error)
@@ -187,9 +187,9 @@ async def _downlink(call: Call) -> None:
 def _taken(command: "Downlink", listing: Listing) -> list[str]:
     """The files here that would be replaced. Raises `LocalProblem` for a file where a folder is needed. Blocks."""
     from emtui.files import existing
-    from emtui.link.perform import downlink_targets
+    from emtui.link.perform import directory_among, downlink_targets
 
-    needs_folder = command.is_folder or len(command.paths) > 1
+    needs_folder = command.is_folder or len(command.paths) > 1 or directory_among(command.paths, listing)
     if needs_folder and command.target.exists() and not command.target.is_dir():
         raise LocalProblem(f"{command.target} is a file", remedy="Name a folder: what is wanted goes into one.")
     found = existing(place for _, _, place in downlink_targets(command, listing))
@@ -310,12 +310,13 @@ VERBS = (
         _configure_sync,
         "Files go where an uplink would put them: folder X to X in the volume, or below --dest. A file is sent\n"
         "  - when the volume has none of that path, or one of another size;\n"
-        "  - when it has been changed here since it was last synced from here;\n"
-        "  - when it was not synced from here before, or the volume's has changed since: if its time here is not\n"
-        "    before the volume's, which the EM tells in whole minutes. In doubt it is sent.\n"
-        "A file with the hash that the volume lists is not sent (local mode and emtui serve list one that can be\n"
-        "compared). Nothing is deleted, and nothing is asked: replacing is what it is for, also of what a pod has\n"
-        "written there to another size. Each folder of the volume is one uplink.",
+        "  - when it is new here, or was changed here since it was last synced from here: unless the volume lists the\n"
+        "    hash of what it holds;\n"
+        "  - when the volume's was changed since it was synced: if its time here is not before the volume's, which\n"
+        "    the EM tells in whole minutes. One that is newer there is left, and it says so.\n"
+        "The hashes of local mode and of emtui serve can be compared. Another EM's may be of another kind: in doubt a\n"
+        "file is sent, once. Nothing is deleted, and nothing is asked: replacing is what it is for, also of what a\n"
+        "pod has written there to another size. Each folder of the volume is one uplink.",
         ("emtui files sync echo-test --dry-run", "emtui files sync echo-test"),
         json_help="write what was sent as one document; with --dry-run a list of what would be sent",
     ),

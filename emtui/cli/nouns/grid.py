@@ -13,7 +13,7 @@ from emtui.cli.running import Call, online
 from emtui.cli.to_stdout import STDOUT, fetched_to_stdout, refusal_of_stdout
 from emtui.cli.told import carry_out
 from emtui.cli.verb import Verb
-from emtui.errors import NotFound
+from emtui.errors import LocalProblem, NotFound
 
 if TYPE_CHECKING:
     from emtui.backend import GridNode
@@ -161,7 +161,11 @@ def _target(model_id: str, output: str | None) -> tuple[Path, bool]:
 
     place = absolute(Path(output or ""))
     if not output or output.endswith("/") or place.is_dir():
-        place /= files.local_name(model_id)
+        try:
+            place /= files.local_name(model_id)
+        except LocalProblem as error:
+            error.remedy = "Give it one: -o FILE."
+            raise
     return place, place.exists() and not place.is_dir()
 
 

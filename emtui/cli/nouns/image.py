@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 
+from emtui.cli.field_option import field
 from emtui.cli.named import remote_option
 from emtui.cli.running import Call, online
 from emtui.cli.told import carry_out
@@ -12,48 +13,77 @@ _NAME_HELP = "the image's name, without the user's name, which the EM puts befor
 
 
 def _configure_build(parser: ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help=_NAME_HELP)
+    parser.add_argument("name", metavar="NAME", type=field(_image_name), help=_NAME_HELP)
     parser.add_argument(
-        "--context", metavar="P", required=True, type=remote_option, help="a folder of the volume; / is all of it"
+        "--context", metavar="P", required=True, type=field(_context), help="a folder of the volume; / is all of it"
     )
     parser.add_argument(
-        "--dockerfile", metavar="P", type=remote_option, help="a file of the volume (default: CONTEXT/Dockerfile)"
+        "--dockerfile", metavar="P", type=field(_dockerfile), help="a file of the volume (default: CONTEXT/Dockerfile)"
     )
+
+
+def _image_name(text: str) -> str:
+    from emtui.image_names import check_image_name
+
+    return check_image_name("image_name", text)
+
+
+def _context(text: str) -> str:
+    from emtui.paths import check_volume_path
+
+    context = check_volume_path("context", remote_option(text), "a folder")
+    return "" if context == "." else context
+
+
+def _dockerfile(text: str) -> str:
+    return _file("dockerfile", text, "a file", "Give its path in the volume.")
+
+
+def _tarfile(text: str) -> str:
+    return _file("tarfile", text, "a tar file", "Give its path in the volume; uplink it first.")
+
+
+def _file(name: str, text: str, what: str, remedy: str) -> str:
+    from emtui.paths import check_volume_path
+
+    path = check_volume_path(name, remote_option(text), what)
+    if not path:
+        raise InvalidField(name, "is the volume itself", remedy=remedy)
+    return path
 
 
 async def _build(call: Call) -> None:
     from emtui.commands import BuildImage
-    from emtui.image_names import check_image_name
-    from emtui.paths import check_volume_path
 
-    name = check_image_name("image_name", call.options.name)
-    context = check_volume_path("context", call.options.context, "a folder")
-    if context in (".", "./"):
-        context = ""
-    usual = f"{context}/Dockerfile" if context else "Dockerfile"
-    dockerfile = check_volume_path("dockerfile", call.options.dockerfile or usual, "a file")
-    if not dockerfile:
-        raise InvalidField("dockerfile", "is the volume itself", remedy="Give its path in the volume.")
-    await carry_out(call, BuildImage(dockerfile, context or ".", name))
+    options = call.options
+    usual = f"{options.context}/Dockerfile" if options.context else "Dockerfile"
+    await carry_out(call, BuildImage(options.dockerfile or usual, options.context or ".", options.name))
 
 
 def _configure_load(parser: ArgumentParser) -> None:
-    parser.add_argument("tarfile", metavar="TARFILE", type=remote_option, help="a tar file of the volume")
+    parser.add_argument("tarfile", metavar="TARFILE", type=field(_tarfile), help="a tar file of the volume")
     parser.add_argument(
-        "name", metavar="NAME", nargs="?", help="the name that the image has in it (default: what the file is called)"
+        "name",
+        metavar="NAME",
+        nargs="?",
+        type=field(_loaded_name),
+        help="the name that the image has in it (default: what the file is called)",
     )
+
+
+def _loaded_name(text: str) -> str:
+    from emtui.image_names import check_image_name
+
+    return check_image_name("image", text)
 
 
 async def _load(call: Call) -> None:
     from emtui.commands import LoadImage
     from emtui.image_names import check_image_name, image_of_tar
-    from emtui.paths import check_volume_path
 
-    tarfile = check_volume_path("tarfile", call.options.tarfile, "a tar file")
-    if not tarfile:
-        raise InvalidField("tarfile", "is the volume itself", remedy="Give its path in the volume; uplink it first.")
-    name = image_of_tar(tarfile) if call.options.name is None else call.options.name
-    await carry_out(call, LoadImage(tarfile, check_image_name("image", name)))
+    tarfile = call.options.tarfile
+    name = call.options.name or check_image_name("image", image_of_tar(tarfile))
+    await carry_out(call, LoadImage(tarfile, name))
 
 
 # As much of it as Docker's own client shows.

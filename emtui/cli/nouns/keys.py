@@ -20,9 +20,14 @@ _NO_KEY = "–"
 
 
 def _list(options: Namespace, out: Output) -> None:
+    from emtui.config.problems import Problems
     from emtui.keys.keymap import KEYS, Group, KeyMap
 
-    keys = KeyMap(resolved_from(options).console.keys)
+    resolved = resolved_from(options)
+    wrong = [one for one in resolved.loaded.for_console if _is_about_keys(one)]
+    if wrong:
+        raise Problems(wrong)
+    keys = KeyMap(resolved.console.keys)
     by_group = [key for group in Group for key in KEYS.values() if key.group is group]
     if out.is_json:
         out.document([_as_document(key, keys) for key in by_group])
@@ -74,24 +79,26 @@ def _lines(by_group: "list[Key]", keys: "KeyMap") -> Iterator[str]:
 
 def _check(options: Namespace, out: Output) -> Exit:
     file = _file(options)
-    problems = _problems(file)
+    problems, surprises = _problems(file)
     if out.is_json:
         out.document(
             [
                 {
+                    "level": level,
                     "file": str(one.file),
                     "line": one.line,
                     "key": one.key,
                     "message": one.message,
                     "remedy": one.remedy,
                 }
-                for one in problems
+                for level, found in (("error", problems), ("warning", surprises))
+                for one in found
             ]
         )
     else:
         from emtui.text import safe_str
 
-        for one in problems:
+        for one in (*problems, *surprises):
             out.line(safe_str(one.as_notice()))
     if problems:
         return Exit.CONFIG
@@ -106,15 +113,20 @@ def _file(options: Namespace) -> Path:
     return config_named(vars(options), os.environ) or usual_path()
 
 
-def _problems(file: Path) -> "list[Problem]":
-    """What is wrong with `[keys]`, or keeps the file from being read at all."""
+def _problems(file: Path) -> "tuple[list[Problem], list[Problem]]":
+    """What is wrong with `[keys]`, or keeps the file from being read at all; and keys in it that will surprise."""
     from emtui.config import usual_path
     from emtui.config.loading import absent, judge
 
     if file == usual_path() and absent(file) is not None:
-        return []
-    found = judge(file).problems
-    return [one for one in found if one.key.partition(".")[0] in ("keys", "version", "") or not one.line]
+        return [], []
+    found = judge(file)
+    wrong = [one for one in found.problems if one.key in ("version", "") or _is_about_keys(one) or not one.line]
+    return wrong, [one for one in found.surprises if _is_about_keys(one)]
+
+
+def _is_about_keys(problem: "Problem") -> bool:
+    return problem.key.partition(".")[0] == "keys"
 
 
 VERBS = (
@@ -134,8 +146,8 @@ VERBS = (
         "Tell what is wrong with the keys of the configuration",
         offline(_check),
         description="Ids and keys that do not exist, keys that cannot be had, and two on one key, with file and line.\n"
-        "Exit code 3 where there is any.",
+        "Exit code 3 where there is any. A key that most terminals do not send is told only.",
         examples=("emtui keys check",),
-        json_help="write one list, an object for each problem",
+        json_help="write one list, an object for each problem, with its level",
     ),
 )

@@ -45,6 +45,9 @@ Newest last. It is read from the journal of the profile or workspace that the op
 name, which a console may have open meanwhile; where nothing was asked yet, there is
 nothing to tell, and that is no failure.
 
+What an emtui that was killed has left is told as far as it came. The next verb that
+reaches the other side finds out how it has ended, and writes that here.
+
 --json writes one list. --export jsonl writes the same objects one a line, each field as
 the journal has it. --export csv is for spreadsheets (RFC 4180, UTF-8, with a header): a
 text that begins with = + - @ TAB or CR gets a ' in front, so that no file's name is

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from emtui.cli.exit_codes import Exit
+from emtui.cli.field_option import field, given
 from emtui.cli.nouns.pod_status import STATUS_DESCRIPTION, configure_status, status
 from emtui.cli.output import Output
 from emtui.cli.questions import agree
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from emtui.pod.wait import PodEnd
     from emtui.views import CommandState
 
-T = TypeVar("T")
-
 _TICK_S = 1.0
 _GOES_ON = "the pod goes on: emtui pod status tells how it is"
 _NODES = "FPGA|GPU|MPU"
@@ -36,12 +35,20 @@ waiting, is stopped and removed first: that is asked about, and needs --yes with
 The run is accepted even if it cannot start; --wait tells. It asks for the pod's status until the pod has ended, at
 the longest until its time, its minutes and three minutes of grace are over. 423 and an EM that does not answer are
 waited out, the latter for --timeout. Ctrl+C ends the waiting; the pod goes on. A local workspace is in use until the
-waiting ends. With --wait the exit codes are:
+waiting ends.
+
+An EM has one pod, and its status does not say whose it is. Of runs of this profile on this machine, in other
+terminals or in the console, the one that was replaced before it was seen to start ends with 9, and so do both where
+they were sent at the same time. A run of another profile, machine or person in the same moment cannot be told from
+this one: let one at a time ask for pods.
+
+With --wait the exit codes are:
 
    0  the pod has ended with exit code 0
   20  it has ended with another exit code
   21  it was ended because its minutes were over (DeadlineExceeded), whatever its exit code
-  22  it was ended because it took too much memory (OOMKilled)
+  22  it was ended because it took too much memory (OOMKilled). The sandbox engine limits each process, not the pod:
+      there a process gets no more memory, and what it makes of that is 20 as a rule
   23  it does not start: no such image, a bad name, a crash again and again (ImagePullBackOff, StartError, …)
    9  how it has ended cannot be told: another pod has taken its place, or no end came until none could come
    8  the EM did not answer for --timeout; the pod goes on
@@ -51,40 +58,31 @@ waiting ends. With --wait the exit codes are:
 
 
 def _configure_run(parser: ArgumentParser) -> None:
-    parser.add_argument("image", metavar="IMAGE", type=_field(_image), help="the image to run")
+    parser.add_argument("image", metavar="IMAGE", type=field(_image), help="the image to run")
     parser.add_argument(
-        "--node", metavar=_NODES, required=True, type=_field(_node), help="the kind of node to run it on"
+        "--node", metavar=_NODES, required=True, type=field(_node), help="the kind of node to run it on"
     )
     parser.add_argument(
         "--max-duration",
         metavar="MIN",
         required=True,
-        type=_field(_minutes),
+        type=field(_minutes),
         help="the minutes after which it is stopped, at most a week; 0.5 is half a minute",
     )
     parser.add_argument(
         "--at",
         metavar="WHEN",
-        type=_field(_moment),
+        type=field(_moment),
         help="when to start: now, +10m, 14:30Z, or ISO 8601 with a zone (default: now)",
     )
     parser.add_argument(
-        "--command", metavar="CMD", default="", help="what /bin/sh -c runs in place of the image's own command"
+        "--command",
+        metavar="CMD",
+        type=field(_command),
+        help="what /bin/sh -c runs (default: the image's own command)",
     )
     parser.add_argument("--wait", action="store_true", help="wait for the pod's end; the exit code tells how it ended")
     parser.add_argument("--yes", action="store_true", help="replace a pod that is still active")
-
-
-def _field(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """An option's type: what `parse` refuses is refused with the field's name, before anything is opened."""
-
-    def read(text: str) -> T:
-        try:
-            return parse(text)
-        except InvalidField as error:
-            raise ArgumentTypeError(f"{error.message}. {error.remedy}".rstrip(". ")) from None
-
-    return read
 
 
 def _image(text: str) -> str:
@@ -111,7 +109,11 @@ def _node(text: str) -> str:
 def _moment(text: str) -> datetime | None:
     from emtui.when import parse_when
 
-    return parse_when(text, datetime.now(UTC))
+    return parse_when(given(text, "scheduled_time", "now"), datetime.now(UTC))
+
+
+def _command(text: str) -> str:
+    return given(text, "command", "the image's own command")
 
 
 async def _run(call: Call) -> Exit | None:
@@ -126,13 +128,21 @@ async def _run(call: Call) -> Exit | None:
             max_duration=options.max_duration,
             node=options.node,
             scheduled_time=options.at,
-            command=options.command,
+            command=options.command or "",
         )
     )
     before: PodStatus | None = None
+    looked_at = datetime.now(UTC)
+
+    async def look() -> "PodStatus":
+        # Asked again where the EM was busy: what was done until then is in the answer.
+        nonlocal looked_at
+        looked_at = datetime.now(UTC)
+        return await session.backends.em.pod_status()
+
     # A read-only profile refuses it, and there is nothing to be asked about first.
     if not session.profile.is_read_only and (options.wait or not options.yes):
-        before = await call.ask("em", session.backends.em.pod_status)
+        before = await call.ask("em", look)
         if before.state.is_active:
             from emtui.pod.fields import active_since
 
@@ -141,10 +151,10 @@ async def _run(call: Call) -> Exit | None:
     if not options.wait:
         await carry_out(call, command)
         return None
-    return await _run_and_wait(call, command, before)
+    return await _run_and_wait(call, command, before, looked_at)
 
 
-async def _run_and_wait(call: Call, command: "RunPod", before: "PodStatus | None") -> Exit:
+async def _run_and_wait(call: Call, command: "RunPod", before: "PodStatus | None", looked_at: datetime) -> Exit:
     from emtui.pod.wait import LOCAL_POLL_S, REMOTE_POLL_S, wait_for_pod
 
     out, session = call.out, call.session
@@ -170,6 +180,7 @@ async def _run_and_wait(call: Call, command: "RunPod", before: "PodStatus | None
                 give_up_s=session.patience.give_up_s,
                 poll_s=LOCAL_POLL_S if has_one_clock else REMOTE_POLL_S,
                 on_status=note,
+                rivals=None if has_one_clock else lambda: session.rivals(state.id, looked_at),
             )
     except asyncio.CancelledError:
         tell_what_is_known()
@@ -268,6 +279,7 @@ VERBS = (
             "emtui pod run alpine --node MPU --max-duration 1 --command 'date > /data/now.txt' --yes --json",
         ),
         json_help="write one document: how the run ended; with --wait {run, status}, status as of `pod status --json`",
+        runs_images=True,
     ),
     Verb(
         "pod",

@@ -18,7 +18,9 @@ DEFAULT_SPAN = timedelta(hours=24)
 _DESCRIPTION = """\
 One page of Markdown: the span, what was done in order with times, durations, stages and
 sizes, the images that were built, the pods that were asked for, what was downlinked and
-its SHA-256, failures with the end of their logs, and what is still open.
+the SHA-256 of each file, failures with the end of their logs, and what is still open.
+Of a downlink of several files the page has the hashes of the first 100, as sha256sum -c
+reads them, --json those of the first 1,000.
 
 It is made of the journal alone, which a console may have open meanwhile: nothing else is
 opened or asked. So it does not say how a pod has ended, or what others did."""

@@ -60,7 +60,7 @@ def _say(line: str) -> None:
 
 def _settings(options: argparse.Namespace) -> "Settings":
     """What the options mean. Raises ConfigProblem."""
-    from emtui.server.settings import DEFAULT_USER, Settings
+    from emtui.server.settings import Settings
     from emtui.server.users.passwords import read_password_file
 
     usernames = tuple(dict.fromkeys(options.username or ()))
@@ -74,7 +74,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         directory=profile.workspace,
         host=options.host,
         port=options.port,
-        usernames=tuple(dict.fromkeys((*usernames, *passwords))) or (DEFAULT_USER,),
+        usernames=tuple(dict.fromkeys((*usernames, *passwords))),
         passwords=passwords,
         password=password,
         engine=options.engine or profile.engine,
@@ -157,8 +157,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--username",
         metavar="NAME",
         action="append",
-        help="a user; may be given again (default: client1). Users of earlier starts stay. The first one ever has DIR "
-        "itself, each other one DIR/users/NAME",
+        help="a user; may be given again (default: client1, where there is none). Users of earlier starts stay. The "
+        "first one ever has DIR itself, each other one DIR/users/NAME",
     )
     parser.add_argument(
         "--password-file",

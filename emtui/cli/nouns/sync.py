@@ -15,6 +15,9 @@ from emtui.files.synced import Synced
 from emtui.paths import check_volume_path
 from emtui.views import CommandState
 
+# Of what is newer in the volume, so many are named.
+_MOST_TOLD = 10
+
 
 async def sync(call: Call) -> None:
     """Carry it out, or with `--dry-run` tell what it would do."""
@@ -31,6 +34,7 @@ async def sync(call: Call) -> None:
 
     synced, plan = await asyncio.to_thread(compare)
     tell_skipped(call, plan.skipped)
+    _tell_newer(call, plan)
     if call.options.dry_run:
         _tell_changes(call, plan)
         return
@@ -64,6 +68,13 @@ async def _send(call: Call, plan: SyncPlan, ended: list[CommandState]) -> None:
             raise
 
 
+def _tell_newer(call: Call, plan: SyncPlan) -> None:
+    for path in plan.newer[:_MOST_TOLD]:
+        call.out.say(f"emtui: left as it is: /{path} was changed in the volume since it was synced")
+    if len(plan.newer) > _MOST_TOLD:
+        call.out.say(f"emtui: and {len(plan.newer) - _MOST_TOLD:,} more left as they are")
+
+
 def _tell_changes(call: Call, plan: SyncPlan) -> None:
     if call.out.is_json:
         call.out.document([_change(change) for change in plan.changes])
@@ -88,6 +99,7 @@ def _tell_end(call: Call, plan: SyncPlan, ended: list[CommandState], *, is_done:
                 "stage": str(ended[-1].stage) if ended and not is_done else "complete" if is_done else "failed",
                 "changes": [_change(change) for change in plan.changes],
                 "same": len(plan.same),
+                "newer": list(plan.newer),
                 "skipped": list(plan.skipped),
                 "commands": [state_document(state) for state in ended],
             }

@@ -1,12 +1,13 @@
 """`emtui themes`: the console's themes, those on board and the operator's own."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from emtui.cli.output import Output
 from emtui.cli.profile_options import resolved_from
 from emtui.cli.running import offline
 from emtui.cli.verb import Verb
+from emtui.text import safe_str
 
 if TYPE_CHECKING:
     from emtui.theme_files import ThemeFile
@@ -17,7 +18,8 @@ _ON_BOARD = "on board"
 def _list(options: Namespace, out: Output) -> None:
     from emtui.theme_files import bundled_names, read_own_themes, read_theme
 
-    in_force = resolved_from(options).console.theme
+    resolved = resolved_from(options)
+    in_force = resolved.console.theme
     own, problems = read_own_themes()
     themes = [*map(read_theme, bundled_names()), *own]
     if out.is_json:
@@ -35,8 +37,9 @@ def _list(options: Namespace, out: Output) -> None:
                 for theme in themes
             ),
         )
-    for problem in problems:
-        out.say(f"emtui: {problem.message} {problem.remedy}".rstrip())
+    for problem in (*problems, *resolved.console_problems):
+        stop = "" if problem.message.endswith(".") else "."
+        out.say(f"emtui: {problem.message}{stop} {problem.remedy}".rstrip())
 
 
 def _as_document(theme: "ThemeFile", in_force: str) -> dict[str, Any]:
@@ -51,6 +54,21 @@ def _as_document(theme: "ThemeFile", in_force: str) -> dict[str, Any]:
     }
 
 
+def _configure_show(parser: ArgumentParser) -> None:
+    parser.add_argument("theme", metavar="THEME", help="a theme's name")
+
+
+def _show(options: Namespace, out: Output) -> None:
+    from emtui.theme_files import theme_text
+
+    text = theme_text(options.theme)
+    if not out.is_terminal:
+        out.stdout.write(text)
+        return
+    for line in text.splitlines():
+        out.line(safe_str(line))
+
+
 VERBS = (
     Verb(
         "themes",
@@ -58,8 +76,19 @@ VERBS = (
         "List the themes of the console",
         offline(_list),
         description='The configuration names one: [console] theme = "light". Your own are files in the folder themes\n'
-        "beside the usual configuration; take one of emtui's as a pattern.",
+        "beside the usual configuration; emtui themes show gives a pattern.",
         examples=("emtui themes", "emtui themes --json"),
         json_help="write one list, an object for each theme, with its colours",
+    ),
+    Verb(
+        "themes",
+        "show",
+        "Write the file of a theme",
+        offline(_show),
+        _configure_show,
+        description="As it is, in TOML: a pattern for your own, themes/NAME.toml beside the usual configuration.\n"
+        'In that one stands name = "NAME".',
+        examples=("emtui themes show light",),
+        has_json=False,
     ),
 )

@@ -13,7 +13,7 @@ from emtui.client.http.bodies import Body, encoded, form_body, json_body
 from emtui.client.http.channel import Channel
 from emtui.client.http.failures import before_the_call, retry_after_s
 from emtui.client.http.transport import Answer, Request
-from emtui.errors import BadRequest, ConfigProblem, ContractViolation, EmtuiError, RemoteFailed, Unreachable
+from emtui.errors import ConfigProblem, ContractViolation, EmtuiError, RemoteFailed, Unreachable
 from emtui.wire.errors import error_from_wire, shown
 
 ApiName = Literal["auto", "2025-11", "2026-03"]
@@ -61,6 +61,7 @@ class Caller:
         `values` are by the specification's names; None is "not given".
 
         Raises:
+            ConfigProblem: there is no such call at this address, in any dialect that was asked for.
             EmtuiError: what the answer says.
         """
         first_error: EmtuiError | None = None
@@ -121,8 +122,8 @@ class Caller:
         error = error_from_wire(answer.status, body, retry_after_s=retry_after_s(answer.headers.get("retry-after")))
         if is_not_served(variant, answer.status, body):
             where = f"{self._channel.address.label}: {variant.route.method} {variant.route.path}"
-            error.message = f"{where} is not served there ({answer.status})"
-            error.remedy = _NOT_SERVED_REMEDY
+            # No file is missing: it is the address, or the version of the API, that is wrong.
+            error = ConfigProblem(f"{where} is not served there ({answer.status})", remedy=_NOT_SERVED_REMEDY)
         return answer.status, body, error
 
     def _request(self, variant: Variant, values: Mapping[str, Any], files: Sequence[Source]) -> Request:
@@ -193,7 +194,7 @@ class Caller:
             raise error
 
 
-class _NoVolumes(BadRequest):
+class _NoVolumes(ConfigProblem):
     """The EM does not list volumes."""
 
 

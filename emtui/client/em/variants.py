@@ -7,7 +7,7 @@ from emtui.client.em.dialects import Call, Encoding, Route
 from emtui.client.em.refusals import is_of_no_path, is_unspecific, missing
 
 _NOT_FOUND = 404
-_NO_SUCH_METHOD = 405
+_NO_SUCH_METHOD = (405, 501)
 _WRONG_BODY = 415
 _WRONG_FIELDS = (400, 422)
 _NOT_UNDERSTOOD = 400
@@ -69,7 +69,7 @@ class Variant:
 def is_not_served(variant: Variant, status: int, body: object) -> bool:
     """Whether an answer says that there is no such call at this path."""
     if status != _NOT_FOUND:
-        return status == _NO_SUCH_METHOD
+        return status in _NO_SUCH_METHOD
     return not variant.call.has_own_404 and is_of_no_path(body, variant.route.path)
 
 

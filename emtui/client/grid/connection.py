@@ -12,7 +12,7 @@ import functools
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import socketio  # type: ignore[import-untyped]
@@ -55,6 +55,13 @@ class Waits:
     longest_retry_s: float = 30.0
     steady_s: float = 10.0
     not_served_s: float = 300.0
+
+    def within(self, give_up_s: float | None) -> Waits:
+        """The same for somebody who gives up on an absent node after `give_up_s` seconds, None for never."""
+        if give_up_s is None:
+            return self
+        ready_s, connect_s, answer_s = (min(one, give_up_s) for one in (self.ready_s, self.connect_s, self.answer_s))
+        return replace(self, ready_s=ready_s, connect_s=connect_s, answer_s=answer_s)
 
 
 class TooLarge(BadRequest):

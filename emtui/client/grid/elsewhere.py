@@ -12,7 +12,8 @@ _CARRIERS = {"ws": "http", "wss": "https"}
 # What Flask, Express, NestJS, Spring, Kong and their like say by themselves of a path that nobody serves.
 _OF_A_FRAMEWORK = re.compile(
     r"(?:error:?\s*)?404\b.*"
-    r"|(?:page |path |route |url |endpoint )?not found[.!]?"
+    r"|(?:page |path |route |url |endpoint )?not[ _]found[.!]?"
+    r"|no such (?:page|path|route|url|endpoint)[.!]?"
     r"|the requested url .*"
     r"|cannot (?:get|post)\b.*"
     r"|no (?:matching )?route\b.*"

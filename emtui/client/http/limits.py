@@ -1,6 +1,6 @@
 """How long a call may take and how much an answer may hold. Each number can be made small in a test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _MINUTE_S = 60.0
 _HOUR_S = 60 * _MINUTE_S
@@ -46,3 +46,11 @@ class Limits:
     downlink: Wait = Wait(5 * _MINUTE_S, 24 * _HOUR_S)
     answer_bytes: int = 4 * _MIB
     listing_bytes: int = 256 * _MIB
+
+    def within(self, give_up_s: float | None) -> "Limits":
+        """The same for somebody who gives up on an absent side after `give_up_s` seconds, None for never. What has
+        begun to answer, or changes something over there, has its time nevertheless."""
+        if give_up_s is None:
+            return self
+        read = replace(self.read, answer_s=min(self.read.answer_s, give_up_s))
+        return replace(self, connect_s=min(self.connect_s, give_up_s), read=read)

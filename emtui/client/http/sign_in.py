@@ -41,7 +41,10 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any]], Body]] = {"json": json_body, 
 # What servers that read forms only say to JSON: that fields are missing, that the password is wrong, or they fail.
 _PERHAPS_ANOTHER_KIND = (400, 401, 415, 422, 500)
 _WRONG = (400, 401, 403, 422)
-_SIGN_IN = "Sign in by user and password, or give a token in EMTUI_TOKEN."
+_SIGN_IN = "Sign in in the console (S), or set EMTUI_PASSWORD or EMTUI_TOKEN."
+_NO_USER = "There is a password, and nobody whose it is: give --username, or set EMTUI_USERNAME."
+_CHECK_TYPED = "Check the user and the password."
+_CHECK_KEPT = "Check the user, and the password in EMTUI_PASSWORD or in the keyring."
 _SIGN_IN_OTHERWISE = "Sign in again, or as somebody else; if it stays, tell whoever keeps the system."
 
 
@@ -154,7 +157,8 @@ class SignIn:
                     if await self._refresh_or_sign_in():
                         self._fresh = self._tokens.access, time.monotonic()
                         return
-        raise self._needs_operator("nobody is signed in", error, _SIGN_IN)
+        is_nobodys = not self._username and await self._credentials.password()
+        raise self._needs_operator("nobody is signed in", error, _NO_USER if is_nobodys else _SIGN_IN)
 
     def in_vain(self, refused: str | None, error: EmtuiError) -> NotSignedIn:
         """The error for a call that met `error`, a 401, again, with a token that had just been issued."""
@@ -206,7 +210,8 @@ class SignIn:
         if rests and not self._is_resting:
             self._rests_until = time.monotonic() + _REST_S
         self._vitals.needs_sign_in()
-        return NotSignedIn(f"{self._transport.address.label}: {what} ({error.message})", remedy=remedy)
+        why = error.message.rstrip(".")
+        return NotSignedIn(f"{self._transport.address.label}: {what} ({why})", remedy=remedy)
 
     # ------------------------------------------------------------------------------------------------- the calls
 
@@ -230,9 +235,10 @@ class SignIn:
             return False
         try:
             await self._sign_in(self._username, password)
-        except NotSignedIn:
+        except NotSignedIn as error:
             self._refused_password = password
             self._vitals.needs_sign_in()
+            error.remedy = _CHECK_KEPT
             raise
         except _NoSignIn:
             return False
@@ -258,12 +264,13 @@ class SignIn:
     def _refusal(self, refusals: list[tuple[int, EmtuiError]]) -> EmtuiError:
         """What the answers to both kinds of body come to: the one that speaks of the password, if there is one."""
         status, error = min(refusals, key=lambda refusal: _telling(refusal[0]))
+        label = self._transport.address.label
         if status in (404, 405):
             return _NoSignIn(
-                f"{self._transport.address.label}: there is no sign-in at {SIGN_IN_PATH}",
+                f"{label}: there is no sign-in at {SIGN_IN_PATH}",
                 remedy="Leave the user out, or check the address.",
             )
-        return NotSignedIn(error.message, remedy="Check the user and the password.") if status in _WRONG else error
+        return NotSignedIn(f"{label}: {error.message}", remedy=_CHECK_TYPED) if status in _WRONG else error
 
     async def _refresh(self) -> bool:
         """Get a new access token for the refresh token. False where there is none or it is refused."""

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from emtui.errors import LocalProblem
+from emtui.files.problems import disk_problem
+from emtui.text import safe_str
 
 T = TypeVar("T")
 
@@ -80,7 +82,9 @@ class TokenStore:
             try:
                 await asyncio.to_thread(self._write, key, tokens)
             except (OSError, LocalProblem) as error:
-                _log.warning("the tokens could not be kept: %s", error)
+                problem = error if isinstance(error, LocalProblem) else disk_problem(error, self._file())
+                told = f"{problem.message}. {problem.remedy}"
+                _log.warning("emtui: the tokens could not be kept, the next start signs in anew: %s", safe_str(told))
 
     async def _ask(self, call: Callable[[Keyring], T]) -> T | None:
         if not self._has_keyring:
@@ -207,7 +211,7 @@ async def _of_keyring(find: Callable[[], Keyring | None], call: Callable[[Keyrin
             ring = find()
             given = None if ring is None else _Given(call(ring))
         except Exception as error:  # noqa: BLE001 - a keyring's backend can raise anything
-            _log.warning("the keyring cannot be used: %s", type(error).__name__)
+            _log.warning("emtui: the keyring cannot be used: %s", type(error).__name__)
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(put, given)
 

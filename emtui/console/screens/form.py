@@ -232,6 +232,11 @@ class Form(ModalScreen[ResultT | None], Generic[ResultT]):
 
     # ---------------------------------------------------------------------------------------------- doing it
 
+    @property
+    def is_settling(self) -> bool:
+        """Whether it looks at what was typed, or is about to go: keys that follow are for what comes next."""
+        return self._is_busy or self._is_over
+
     def action_submit(self) -> None:
         if not (self._is_busy or self._is_over):
             self._is_busy = True

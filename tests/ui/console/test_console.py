@@ -499,7 +499,7 @@ async def test_a_command_for_an_end_that_is_absent_says_so_at_once(tmp_path: Pat
     app = EmtuiApp(Profile(tmp_path / "state", grid=Remote("http://127.0.0.1:9"), has_local=False))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(lambda: app.conductor is not None, pilot)
-        await until(lambda: "this profile has no EM" in screen_text(app), pilot)
+        await until(lambda: "no EM is named" in screen_text(app), pilot)
         await pilot.press("u")
         await until(lambda: "--em-url" in screen_text(app), pilot)
         assert app.screen is app.main

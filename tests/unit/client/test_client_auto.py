@@ -6,7 +6,7 @@ import pytest
 from client_calls import DELETED, LISTED, OK, build, load, only, parts_of, run
 
 from emtui.client.em.backend import HttpEM
-from emtui.errors import ConfigProblem, Locked, NotFound
+from emtui.errors import ConfigProblem, Locked
 from emtui.files.source import MemorySource
 from tests.wire_server import Asked, answer, em_on
 
@@ -147,7 +147,7 @@ async def test_auto_does_not_decide_by_what_was_not_executed() -> None:
 
 async def test_auto_says_what_the_first_dialect_met_where_neither_is_served() -> None:
     async with em_on(answer(404, raw=b"no", kind="text/plain")) as (em, _):
-        with pytest.raises(NotFound, match="GET /em/files/list is not served there"):
+        with pytest.raises(ConfigProblem, match="GET /em/files/list is not served there"):
             await em.list_files()
         assert (await em.info()).details == {}
 

@@ -187,9 +187,9 @@ async def test_a_wrong_password_is_said_and_not_tried_again_by_itself() -> None:
     password, _ = knows("wrong")
     seen: list[Vitals] = []
     async with em_on(Office(), credentials=Credentials("me", password=password), on_vitals=seen.append) as (em, server):
-        with pytest.raises(NotSignedIn, match="No active account found with the given credentials") as caught:
+        with pytest.raises(NotSignedIn, match=r"127.0.0.1:\d+: No active account found with the given cred") as caught:
             await em.list_files()
-        assert caught.value.remedy
+        assert caught.value.remedy == "Check the user, and the password in EMTUI_PASSWORD or in the keyring."
         for _ in range(3):
             with pytest.raises(NotSignedIn):
                 await em.list_files()
@@ -210,6 +210,23 @@ async def test_without_a_password_the_operator_is_needed() -> None:
         assert "EMTUI_TOKEN" in caught.value.remedy
         assert seen[-1].needs_sign_in
         assert server.lines == ["GET /em/files/list"]
+
+
+async def test_a_password_without_a_user_says_what_is_missing() -> None:
+    async with em_on(Office(), credentials=Credentials(password=knows(CANARY)[0])) as (em, _):
+        with pytest.raises(NotSignedIn, match="nobody is signed in") as caught:
+            await em.list_files()
+
+        assert "EMTUI_USERNAME" in caught.value.remedy
+
+
+async def test_what_the_server_says_of_a_missing_sign_in_stands_in_brackets_without_its_full_stop() -> None:
+    reply = answer(401, {"detail": "Authentication credentials were not provided."})
+    async with em_on(reply, credentials=Credentials("me")) as (em, _):
+        with pytest.raises(NotSignedIn) as caught:
+            await em.list_files()
+
+        assert caught.value.message.endswith("nobody is signed in (Authentication credentials were not provided)")
 
 
 async def test_the_operator_signs_in_as_somebody_else() -> None:

@@ -1,5 +1,6 @@
 """Where tokens are kept: the keyring where there is one, else a file that only its owner can read (B16)."""
 
+import errno
 import json
 import os
 import threading
@@ -177,8 +178,26 @@ async def test_a_disk_that_cannot_be_written_to_costs_only_the_next_sign_in(
 
     await TokenStore(path).save(KEY, TOKENS)
 
-    assert "could not be kept" in caplog.text
+    [record] = caplog.records
+    assert record.getMessage() == (
+        f"emtui: the tokens could not be kept, the next start signs in anew: {path}: Not a directory. Remove {path}."
+    )
     assert "access-1" not in caplog.text
+
+
+async def test_a_full_disk_says_where_and_what_to_do(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    await TokenStore(path).save(KEY, TOKENS)
+
+    [record] = caplog.records
+    assert record.getMessage().startswith("emtui: the tokens could not be kept")
+    assert f"{path}: No space left on device. Free some space" in record.getMessage()
+    assert list(path.parent.iterdir()) == []
 
 
 async def test_a_password_is_read_from_the_keyring_by_user_and_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from client_calls import DELETED, LOADED, OK, RAN, build, delete, load, only, run
 
 from emtui.client.em.backend import HttpEM
-from emtui.errors import BadRequest, BuildFailed, InvalidField, NotFound
+from emtui.errors import BadRequest, BuildFailed, ConfigProblem, InvalidField, NotFound
 from tests.wire_server import Asked, answer, em_on
 
 # ------------------------------------------------------------------------------------------------- what else is seen
@@ -112,7 +112,7 @@ async def test_a_refusal_of_what_was_understood_is_not_tried_otherwise(body: obj
 async def test_a_server_that_has_no_way_to_a_call_is_said_so_and_asked_afresh_next_time() -> None:
     async with em_on(answer(404, raw=b"<h1>Not Found</h1>", kind="text/html"), dialect="2025-11") as (em, server):
         for _ in range(2):
-            with pytest.raises(NotFound, match="POST /em/image/load is not served there") as caught:
+            with pytest.raises(ConfigProblem, match="POST /em/image/load is not served there") as caught:
                 await load(em)
             assert "--api" in caught.value.remedy
 
