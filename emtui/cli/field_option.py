@@ -10,13 +10,15 @@ T = TypeVar("T")
 
 
 def field(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """An option's type: what `parse` refuses with `InvalidField` is refused with the field's name and the remedy."""
+    """An option's type: what `parse` refuses with `InvalidField` is refused with the reason and the remedy. The parser
+    names the option, so the field's own name is left out."""
 
     def read(text: str) -> T:
         try:
             return parse(text)
         except InvalidField as error:
-            raise ArgumentTypeError(f"{error.message}. {error.remedy}".rstrip(". ")) from None
+            what = error.message.removeprefix(f"{error.field}: ").rstrip(".")
+            raise ArgumentTypeError(f"{what}. {error.remedy}".rstrip(". ")) from None
 
     return read
 
@@ -26,5 +28,5 @@ def given(text: str, field_name: str, without: str) -> str:
     if text.strip():
         return text
     raise InvalidField(
-        field_name, "is empty: a variable of a script that is not set?", remedy=f"Leave it out for {without}."
+        field_name, "is empty, as a variable of a script that is not set", remedy=f"Leave it out for {without}."
     )

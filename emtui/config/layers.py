@@ -220,9 +220,11 @@ class _Layers:
         local = self._workspace(is_alone=not (em_url or grid_url or self.name is not None))
         if not (em_url or grid_url or local):
             path = ("profile", self.name or "")
+            # A key that is not known may be the one that was meant.
+            meant = [remedy for what, remedy in self.loaded.odd if f"{key_of(path)}." in what]
             raise ConfigProblem(
                 f"{self._where(path)}: {key_of(path)}: it names neither em_url, grid_url nor local",
-                remedy="Give at least one of them.",
+                remedy=next(iter(meant), "Give at least one of them."),
             )
         profile = self._profile(em_url, grid_url, local)
         console = self._console()

@@ -242,7 +242,7 @@ def test_a_destination_that_is_a_file_of_the_volume_is_refused_with_what_to_do(
 @pytest.mark.parametrize("dest", ["../out", "a/../../b", "a\0b"])
 def test_a_destination_outside_is_refused_before_anything_is_asked(dest: str, emtui: Cli, here: Path) -> None:
     (here / "a").write_bytes(b"")
-    is_refused(emtui("files", "uplink", "a", "--dest", dest), Exit.REFUSED, "leaves the volume")
+    is_refused(emtui("files", "uplink", "a", "--dest", dest), Exit.USAGE, "leaves the volume")
 
 
 def test_read_only_refuses_what_changes_and_allows_what_does_not(emtui: Cli, volume: Path, here: Path) -> None:

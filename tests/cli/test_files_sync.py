@@ -161,7 +161,7 @@ def test_a_file_and_a_folder_of_one_name_stop_it_before_anything_is_sent(
 def test_what_cannot_be_synced_is_told(emtui: Cli, source: Path) -> None:
     is_refused(emtui("files", "sync", "-"), Exit.USAGE, "stdin")
     is_refused(emtui("files", "sync", "missing"), Exit.FAILED, "No such file")
-    is_refused(emtui("files", "sync", "s", "--dest", "../x"), Exit.REFUSED, "leaves the volume")
+    is_refused(emtui("files", "sync", "s", "--dest", "../x"), Exit.USAGE, "leaves the volume")
 
 
 def test_a_sync_that_fails_on_its_way_tells_what_was_done(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

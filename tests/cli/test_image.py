@@ -77,14 +77,14 @@ def test_json_has_the_log_of_a_build_that_failed(emtui: Cli, volume: Path) -> No
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("build", "--context", "c", "Not A Name"), "image_name: is no name for an image"),
-        (("build", "--context", "c", ""), "image_name: is missing"),
-        (("build", "--context", "../c", "x"), "context: leaves the volume"),
-        (("build", "--context", "c", "--dockerfile", "../../etc/passwd", "x"), "dockerfile: leaves the volume"),
-        (("build", "--context", "c", "--dockerfile", "/", "x"), "dockerfile: is the volume itself"),
-        (("load", "../x.tar", "x"), "tarfile: leaves the volume"),
-        (("load", "/", "x"), "tarfile: is the volume itself"),
-        (("load", "x.tar", "-"), "image: is no name for an image"),
+        (("build", "--context", "c", "Not A Name"), "NAME: is no name for an image"),
+        (("build", "--context", "c", ""), "NAME: is missing"),
+        (("build", "--context", "../c", "x"), "--context: leaves the volume"),
+        (("build", "--context", "c", "--dockerfile", "../../etc/passwd", "x"), "--dockerfile: leaves the volume"),
+        (("build", "--context", "c", "--dockerfile", "/", "x"), "--dockerfile: is the volume itself"),
+        (("load", "../x.tar", "x"), "TARFILE: leaves the volume"),
+        (("load", "/", "x"), "TARFILE: is the volume itself"),
+        (("load", "x.tar", "-"), "NAME: is no name for an image"),
     ],
 )
 def test_a_wrong_field_is_a_wrong_use_and_nothing_is_opened(

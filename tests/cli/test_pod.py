@@ -64,22 +64,22 @@ def terminated(code: int, reason: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--node", "TPU"), "node: no such node: TPU. Choose one of FPGA, GPU, MPU"),
-        (("--node", "\x1b[31m"), "node: no such node: \\x1b[31m"),
-        (("--max-duration", "0"), "max_duration: is not more than 0"),
-        (("--max-duration=-5",), "max_duration: is not more than 0"),
-        (("--max-duration", "1e9"), "max_duration: is not a number"),
-        (("--max-duration", "nan"), "max_duration: is not a number"),
-        (("--max-duration", "99999"), "max_duration: is more than a week"),
-        (("--max-duration", ""), "max_duration: is missing"),
-        (("--at", ""), "scheduled_time: is empty"),
-        (("--at", " "), "scheduled_time: is empty"),
-        (("--command", ""), "command: is empty"),
-        (("--at", "14:30"), "scheduled_time: has no zone"),
-        (("--at", "2020-01-01T00:00:00Z"), "scheduled_time: is past"),
-        (("--at", "2026-11-25T10:00:60Z"), "scheduled_time: has a second 60"),
-        (("--at", "soon"), "scheduled_time: is not a time"),
-        (("--at", "+400d"), "scheduled_time: is too far ahead"),
+        (("--node", "TPU"), "--node: no such node: TPU. Choose one of FPGA, GPU, MPU"),
+        (("--node", "\x1b[31m"), "--node: no such node: \\x1b[31m"),
+        (("--max-duration", "0"), "--max-duration: is not more than 0"),
+        (("--max-duration=-5",), "--max-duration: is not more than 0"),
+        (("--max-duration", "1e9"), "--max-duration: is not a number"),
+        (("--max-duration", "nan"), "--max-duration: is not a number"),
+        (("--max-duration", "99999"), "--max-duration: is more than a week"),
+        (("--max-duration", ""), "--max-duration: is missing"),
+        (("--at", ""), "--at: is empty"),
+        (("--at", " "), "--at: is empty"),
+        (("--command", ""), "--command: is empty"),
+        (("--at", "14:30"), "--at: has no zone"),
+        (("--at", "2020-01-01T00:00:00Z"), "--at: is past"),
+        (("--at", "2026-11-25T10:00:60Z"), "--at: has a second 60"),
+        (("--at", "soon"), "--at: is not a time"),
+        (("--at", "+400d"), "--at: is too far ahead"),
     ],
 )
 def test_a_bad_field_is_named_and_nothing_is_opened(
@@ -96,7 +96,7 @@ def test_a_bad_field_is_named_and_nothing_is_opened(
 def test_a_run_without_an_image_is_refused(emtui: Cli) -> None:
     done = emtui("pod", "run", "  ", "--node", "FPGA", "--max-duration", "5")
     assert done.code == Exit.USAGE
-    assert "docker_image: is missing" in done.stderr
+    assert "argument IMAGE: is missing" in done.stderr
 
 
 def test_what_the_em_gets_is_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emtui.cli.field_option import field, given
 from emtui.cli.named import ROOT, absolute, entries, here_option, not_the_volume, remote_option
 from emtui.cli.profile_options import path_option
 from emtui.cli.questions import agree
@@ -86,8 +87,17 @@ def _configure_uplink(parser: ArgumentParser) -> None:
 
 def _add_dest(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--dest", metavar="PATH", default="", help="a folder of the volume, made where it is missing (default: /)"
+        "--dest",
+        metavar="PATH",
+        type=field(_dest),
+        help="a folder of the volume, made where it is missing (default: /)",
     )
+
+
+def _dest(text: str) -> str:
+    from emtui.paths import check_volume_path
+
+    return check_volume_path("dest_path", given(text, "dest_path", "the volume itself"), "a folder")
 
 
 async def _uplink(call: Call) -> None:
@@ -95,9 +105,8 @@ async def _uplink(call: Call) -> None:
 
     from emtui.commands import Uplink
     from emtui.files import plan_uplink
-    from emtui.paths import check_volume_path
 
-    dest = check_volume_path("--dest", call.options.dest, "a folder")
+    dest = call.options.dest or ""
     sources = tuple(absolute(source) for source in call.options.sources)
     plan = await asyncio.to_thread(plan_uplink, sources, dest)
     plan.check_folders()

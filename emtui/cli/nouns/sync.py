@@ -12,7 +12,6 @@ from emtui.commands import Uplink
 from emtui.errors import EmtuiError
 from emtui.files.sync import Change, SyncPlan, plan_sync
 from emtui.files.synced import Synced
-from emtui.paths import check_volume_path
 from emtui.views import CommandState
 
 # Of what is newer in the volume, so many are named.
@@ -21,7 +20,7 @@ _MOST_TOLD = 10
 
 async def sync(call: Call) -> None:
     """Carry it out, or with `--dry-run` tell what it would do."""
-    dest = check_volume_path("--dest", call.options.dest, "a folder")
+    dest = call.options.dest or ""
     source = absolute(call.options.source)
     folder = call.session.ends.folder
     list_files = call.session.backends.em.list_files
