@@ -11,6 +11,8 @@ PY = $(BIN)/python
 SOURCES = emtui widgets themes tests tools benchmarks
 # No test depends on the zone of the machine; those that are about zones set their own.
 TEST_ENV = TZ=UTC
+# Of all tests; a part of them covers a part.
+COVERAGE = $(if $(ARGS),,--cov --cov-report=term-missing:skip-covered --cov-fail-under=90)
 INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check
 # Extras stay in the locks: pip would else look for the newest release of `name[extra]`, which has no hash there.
 COMPILE = .cache/lock/bin/uv pip compile pyproject.toml --extra serve --quiet --universal --python-version 3.11 \
@@ -25,9 +27,8 @@ help: ## Say what there is
 run: $(VENV)/.run-stamp ## Open the console on the demo workspace
 	@$(BIN)/emtui --demo $(ARGS)
 
-test: $(VENV)/.dev-stamp ## Run every test, with coverage (ARGS=... goes to pytest)
-	$(TEST_ENV) $(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadgroup \
-	  --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 $(ARGS)
+test: $(VENV)/.dev-stamp ## Run every test, with coverage; ARGS=tests/unit only some, without
+	$(TEST_ENV) $(PY) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadgroup $(COVERAGE) $(ARGS)
 
 fuzz: $(VENV)/.dev-stamp ## Call the served API at random for longer (EXAMPLES=500)
 	$(TEST_ENV) FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(PY) -m pytest tests/server/test_serve_fuzz.py $(ARGS)

@@ -5,7 +5,6 @@ import io
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -200,7 +199,7 @@ def test_a_profile_of_the_configuration_has_its_own_journal(bare: Cli, tmp_path:
     assert "colour" in bare.ok("log", "--config", config, "-p", "em").stderr
 
 
-def test_ten_thousand_entries_are_told_in_a_second(emtui: Cli, written: Written) -> None:
+def test_ten_thousand_entries_are_all_told(emtui: Cli, written: Written) -> None:
     commands = kinds()
     for command in commands:
         written.add(command, note="1 file, 3 B, listed")
@@ -211,10 +210,7 @@ def test_ten_thousand_entries_are_told_in_a_second(emtui: Cli, written: Written)
     with written.journal._db.change(is_synced=False) as db:
         while db.execute("SELECT count(*) FROM commands").fetchone()[0] < 10_000:
             db.execute(f"INSERT INTO commands ({columns}) SELECT {columns} FROM commands")
-    begun = time.perf_counter()
-    done = emtui.ok("log", "--export", "csv")
-    assert time.perf_counter() - begun < 3  # 0.5 s on two cores that nobody else uses
-    assert len(done.lines) > 10_000
+    assert len(emtui.ok("log", "--export", "csv").lines) > 10_000
 
 
 def test_the_shapes_are_those_of_activity() -> None:

@@ -203,5 +203,5 @@ def test_a_local_pod_is_waited_for_as_a_script_does(workspace: Path) -> None:
     command: list[Any] = [*EMTUI, "--local", workspace, "--engine", "simulated", *RUN]
     with process(*map(str, command)) as started:
         code, stdout, stderr = ended(started)
-    assert (code, stderr) == (0, "")
+    assert (code, stderr) == (0, "emtui: the engine is simulated: nothing was executed\n")
     assert stdout.decode().startswith("Completed, exit code 0, ran 00:00:0")

@@ -215,8 +215,9 @@ def test_an_engine_that_never_answers_is_a_line_in_good_time(silent: None, tmp_p
     assert done.returncode == 0
 
 
-# When in the examination it is ended: from the first moment in which there is something to be left behind.
-MOMENTS_S = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
+# When in the examination it is ended: from the first moment in which there is something to be left behind. It is over
+# a tenth of a second later.
+MOMENTS_S = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
