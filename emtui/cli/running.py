@@ -97,17 +97,20 @@ class Call:
 
     async def _signed_in(self, act: Callable[[], Awaitable[T]]) -> T:
         """Act; where that needs a sign-in, and somebody is there, ask for the password and act again."""
+        refused: NotSignedIn | None = None
         for tries in range(1, _SIGN_IN_TRIES + 1):
             try:
                 return await act()
             except NotSignedIn as error:
                 if tries == _SIGN_IN_TRIES or not (sys.stdin.isatty() and self.out.talks):
-                    raise _with_remedy(error) from None
+                    # What was typed is to blame, where something was.
+                    raise _with_remedy(refused or error) from None
                 self.out.clear()
-                await self._sign_in(error)
+                refused = await self._sign_in(error)
         raise AssertionError("the last try returns or raises")
 
-    async def _sign_in(self, why: NotSignedIn) -> None:
+    async def _sign_in(self, why: NotSignedIn) -> NotSignedIn | None:
+        """Ask for the password, and sign in with it. Returns the refusal, which has been told."""
         at = next(iter(self.session.needed_sign_ins or self.session.ends.sign_ins), None)
         username = self.session.ends.user
         if at is None or not username:
@@ -119,6 +122,8 @@ class Call:
             await self.session.sign_in(at, username, password)
         except NotSignedIn as error:
             self.out.say(f"emtui: {error.message}")
+            return error
+        return None
 
 
 def _with_remedy(error: NotSignedIn) -> NotSignedIn:

@@ -54,6 +54,8 @@ def test_on_a_terminal_the_keys_stand_by_group_and_changed_ones_are_marked(
     assert lines[3].split()[:3] == ["*", "–", "delete"]
     assert [line for line in lines if line and not line.startswith(("  ", "* "))] == [group.value for group in Group]
     assert next(line for line in lines if " leave " in line).endswith("(fixed)")
+    # However many keys another action has.
+    assert lines[1][14:].startswith("uplink ")
 
 
 def test_the_keys_as_a_document(bare: Cli, config: Path) -> None:

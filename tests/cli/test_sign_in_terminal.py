@@ -51,3 +51,12 @@ def test_after_ctrl_z_what_is_typed_is_still_not_seen(asking: Terminal) -> None:
     asking.send(f"{PASSWORD}\r")
     assert asking.wait_exit() == Exit.OK
     assert PASSWORD not in asking.text()
+
+
+def test_a_password_that_is_refused_is_what_it_ends_with(asking: Terminal) -> None:
+    for times in (1, 2):
+        asking.wait_for(lambda terminal, times=times: terminal.text().count("Password of") == times)
+        asking.send("wrong\r")
+    assert asking.wait_exit() == Exit.NOT_SIGNED_IN
+    assert asking.text().count("No active account found") == 3
+    assert "nobody is signed in" not in asking.text()

@@ -1,8 +1,8 @@
 """Runs the blocks of a page as a reader would: one after the other, in one home, with emtui on the PATH.
 
 What a shell block exports, and where it has gone with `cd`, holds for the blocks behind it. A `console` block runs in a
-terminal that cannot do anything but write lines, and what it shows must be what the page says: `…` stands for anything
-in a line, and a line of its own for any lines.
+terminal, and what is left on it must be what the page says: `…` stands for anything in a line, and a line of its own
+for any lines.
 """
 
 import ast
@@ -31,6 +31,7 @@ DEADLINE_S = 120.0
 COLUMNS = 100
 _END_S = 40.0
 _MOST_TOLD = 4_000
+_SGR = re.compile(r"\x1b\[[\d;]*m")
 
 
 class BlockFailed(AssertionError):
@@ -69,9 +70,10 @@ class Reader:
             "USER": "operator",
             "LANG": "C.UTF-8",
             "TZ": "UTC",
-            "TERM": "dumb",
+            "TERM": "xterm-256color",
             "COLUMNS": str(COLUMNS),
             "DOCKER_HOST": "unix:///nonexistent/docker.sock",
+            "EMTUI_NO_KEYRING": "1",
         }
 
     def follow(self, block: Block) -> None:
@@ -215,8 +217,7 @@ class Reader:
                     raise BlockFailed(block, f"{command!r} has not ended after {DEADLINE_S:g} s")
         finally:
             os.close(master)
-        shown = b"".join(chunks).decode("utf-8", "backslashreplace").replace("\r\n", "\n")
-        return process.returncode, shown
+        return process.returncode, as_left(b"".join(chunks).decode("utf-8", "backslashreplace"))
 
     # -------------------------------------------------------------------------------------------------- notebooks
 
@@ -277,6 +278,11 @@ def _commands(block: Block) -> Iterator[tuple[str, str]]:
         else:
             expected += f"{line}\n"
     yield command, expected
+
+
+def as_left(written: str) -> str:
+    """What is left on a terminal of what was written to it: no colours, and nothing of a line that was begun anew."""
+    return "\n".join(_SGR.sub("", line).rpartition("\r\x1b[K")[2] for line in written.replace("\r\n", "\n").split("\n"))
 
 
 def matches(expected: str, shown: str) -> bool:

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import EXECUTED, ROOT, Block, Page, PageProblem, pages, read_page
-from tests.docs.running import BlockFailed, Reader, matches
+from tests.docs.running import BlockFailed, Reader, as_left, matches
 from tests.docs.validating import steps_of
 from tests.missing import missing
 
@@ -70,6 +71,45 @@ def test_few_blocks_are_not_executed() -> None:
     left_out = [f"{block.where}: {block.not_run}" for block in blocks if block.not_run and block.language in EXECUTED]
     assert len(executed) > 10
     assert len(left_out) <= max(8, len(executed) // 5), "\n".join(left_out)
+
+
+# What is hidden there is what the keys have done, or looks whether a file is right.
+_HIDDEN = {"docs/quickstart.md": "--local rehearsal-1 ", "docs/serving.md": "systemd-analyze verify "}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "docs/configuration.md",
+        "docs/grid-node.md",
+        "docs/keys-and-themes.md",
+        "docs/quickstart.md",
+        "docs/remote.md",
+        "docs/serving.md",
+    ],
+)
+def test_no_step_that_a_reader_needs_is_hidden(name: str) -> None:
+    hidden = [block for block in read_page(ROOT / name).blocks if block.is_hidden]
+    assert [block.where for block in hidden if name not in _HIDDEN or _HIDDEN[name] not in block.text] == []
+
+
+def test_a_password_that_a_reader_needs_is_set_where_he_sees_it() -> None:
+    guides = [path for path in pages() if path.name != "troubleshooting.md"]  # what is hidden there checks its tables
+    hidden = [block for path in guides for block in read_page(path).blocks if block.is_hidden]
+    assert [block.where for block in hidden if "EMTUI_PASSWORD" in block.text] == []
+
+
+def test_a_folder_of_the_home_is_made_before_something_is_written_to_it() -> None:
+    blocks = [block for path in pages() for block in read_page(path).blocks if block.is_executed]
+    written = [(block, folder) for block in blocks for folder in re.findall(r"> ?(~/\S+)/", block.text)]
+    assert len(written) >= 2
+    assert [block.where for block, folder in written if f"mkdir -p {folder}\n" not in block.text] == []
+
+
+def test_the_pages_name_one_setting_of_tmux() -> None:
+    named = [re.findall(r"set -\w+ set-clipboard \w+", path.read_text(encoding="utf-8")) for path in pages()]
+    assert {setting for settings in named for setting in settings} == {"set -s set-clipboard on"}
 
 
 # ------------------------------------------------------------------------------------------- the harness itself
@@ -186,6 +226,23 @@ def test_emtui_is_there_and_nothing_of_outside(tmp_path: Path, monkeypatch: pyte
 )
 def test_what_is_shown_is_compared_line_by_line(expected: str, shown: str, is_same: bool) -> None:
     assert matches(expected, shown) is is_same
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ("a\r\nb\r\n", "a\nb\n"),
+        ("\x1b[1mNAME\x1b[0m  SIZE\r\n", "NAME  SIZE\n"),
+        ("\r\x1b[Kuplink a\r\x1b[Kuplink a  3 B\r\x1b[Kuplink a: listed\r\n", "uplink a: listed\n"),
+        ("\r\x1b[Kbuild\r\x1b[K#1 DONE\r\n\r\x1b[Kbuild  #1\r\x1b[K\r\nbuilt\r\n", "#1 DONE\n\nbuilt\n"),
+    ],
+)
+def test_what_a_terminal_shows_is_what_a_reader_sees_in_the_end(written: str, left: str) -> None:
+    assert as_left(written) == left
+
+
+def test_a_console_is_a_terminal_that_shows_progress(tmp_path: Path) -> None:
+    _follow(tmp_path, "```console\n$ test -t 2 && [ $TERM != dumb ] && printf 'a\\r\\033[Kb\\n'\nb\n```\n")
 
 
 def test_only_ci_examples_have_steps(tmp_path: Path) -> None:

@@ -11,15 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import ROOT, pages
-
-# Not --quiet: a warning that is not written is not counted by --strict.
-MKDOCS = [sys.executable, "-m", "mkdocs", "build", "--strict"]
-
-
-def _build(folder: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    command = [*MKDOCS, "--config-file", str(folder / "mkdocs.yml"), "--site-dir", str(site)]
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+from tests.docs.building import build
 
 
 class _Loads(HTMLParser):
@@ -38,18 +30,41 @@ class _Loads(HTMLParser):
 
 
 @pytest.mark.slow
-def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    done = _build(ROOT, tmp_path / "site")
-    assert done.returncode == 0, done.stdout + done.stderr
-    built = sorted((tmp_path / "site").rglob("*.html"))
+@pytest.mark.xdist_group("site")
+def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(site: Path) -> None:
+    built = sorted(site.rglob("*.html"))
     assert {path.stem for path in built} >= {path.stem for path in (ROOT / "docs").glob("*.md")}
     for page in built:
         loads = _Loads()
         loads.feed(page.read_text(encoding="utf-8"))
         assert loads.found
         assert [url for url in loads.found if re.match(r"(?:[a-z]+:)?//", url)] == [], page.name
-    for sheet in (tmp_path / "site").rglob("*.css"):
+    for sheet in site.rglob("*.css"):
         assert re.findall(r"(?:url\(|@import\s*)[\"']?(?:https?:)?//[^)\"']*", sheet.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("site")
+def test_the_pages_at_the_top_are_in_the_site_and_linked(site: Path) -> None:
+    for page, linked in (
+        ("security", "reporting"),
+        ("index", "contributing"),
+        ("index", "changelog"),
+        ("contributing", "architecture"),
+        ("reporting", "security"),
+    ):
+        _, _, article = (site / f"{page}.html").read_text(encoding="utf-8").partition("<article")
+        assert f'href="{linked}.html"' in article, page
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("site")
+def test_a_sitemap_is_written_only_where_the_address_of_the_site_is_known(site: Path, tmp_path: Path) -> None:
+    assert not (site / "sitemap.xml").exists()
+    done = build(ROOT, tmp_path / "site", SITE_URL="https://docs.example.org/")
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = (tmp_path / "site/sitemap.xml").read_text(encoding="utf-8")
+    assert "<loc>https://docs.example.org/quickstart.html</loc>" in written
 
 
 @pytest.mark.slow
@@ -64,12 +79,14 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tm
         ("not-in-the-nav.md", "# A page", "not-in-the-nav.md"),
     ],
 )
-def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path, page: str, text: str, told: str) -> None:
+def test_a_link_that_leads_nowhere_fails_thebuild(tmp_path: Path, page: str, text: str, told: str) -> None:
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    for name in ("mkdocs.yml", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"):
+        shutil.copy(ROOT / name, tmp_path)
     with (tmp_path / "docs" / page).open("a", encoding="utf-8") as file:
         file.write(f"\n\n{text}\n")
-    done = _build(tmp_path, tmp_path / "site")
+    done = build(tmp_path, tmp_path / "site")
     assert done.returncode != 0
     assert told in done.stderr
 

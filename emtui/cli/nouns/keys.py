@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from emtui.keys.keymap import Key, KeyMap
 
 _NO_KEY = "–"
+# Columns. What has more keys than fit there pushes the rest of its own line only.
+_WIDEST = 10
 
 
 def _list(options: Namespace, out: Output) -> None:
@@ -63,7 +65,7 @@ def _lines(by_group: "list[Key]", keys: "KeyMap") -> Iterator[str]:
     from emtui.text import safe_str
 
     shown = {key.id: safe_str(keys.all_shown(key.id)) or _NO_KEY for key in by_group}
-    key_width = max(map(len, shown.values()))
+    key_width = min(_WIDEST, max(map(len, shown.values())))
     id_width = max(len(key.id) for key in by_group)
     group = ""
     for key in by_group:
