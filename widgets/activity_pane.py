@@ -88,14 +88,22 @@ class ActivityPane(Pane[tuple[CommandState, ...]]):
     def compose(self) -> "ComposeResult":
         yield self.command_list
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        state = self.selected
+        if action == "cancel":
+            return state is not None and state.is_cancellable
+        if action == "again":
+            return state is not None and state.stage.is_final
+        return super().check_action(action, parameters)
+
     def action_cancel(self) -> None:
-        """Ask for the command under the cursor to be stopped."""
+        """Ask for the command under the cursor to be stopped, where it can be."""
         state = self.selected
         if state is not None and state.is_cancellable:
             self.post_message(self.CancelWished(self, state.id))
 
     def action_again(self) -> None:
-        """Ask for the command under the cursor to be done again."""
+        """Ask for the command under the cursor to be done again, where it has ended."""
         state = self.selected
         if state is not None and state.stage.is_final:
             self.post_message(self.AgainWished(self, state.id))

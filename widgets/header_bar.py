@@ -102,16 +102,19 @@ class HeaderBar(Widget):
 
     def _fitting(self, width: int) -> list[Part]:
         now = self._clock
-        stamp, clock = text.timestamp(now), text.clock(now)
+        clock = text.clock(now)
         day = f"{text.day_of_year(now)}  "
+        long, short = day + text.timestamp(now), day + clock
         # From all of it to the least of it: which name, banners, chips, parts of who, and time.
         for has_name, has_long_banners, chips, who, time_shown in (
-            (True, True, _ALL, _WITH_ENGINE, day + stamp),
-            (True, True, _ALL, _WITH_ENGINE, stamp),
-            (True, True, _ALL, _WITH_ENGINE, clock),
-            (True, False, _ALL, _WITH_ENGINE, clock),
-            (True, False, _ALL, _WITH_HOST, clock),
-            (True, False, _WORDS, _WITH_ENGINE, clock),
+            (True, True, _ALL, _WITH_ENGINE, long),
+            (True, True, _ALL, _WITH_ENGINE, short),
+            (True, False, _ALL, _WITH_ENGINE, short),
+            (True, False, _ALL, _WITH_HOST, short),
+            (False, False, _ALL, _WITH_HOST, short),
+            (True, False, _WORDS, _WITH_ENGINE, short),
+            (True, False, _WORDS, _WITH_HOST, short),
+            (False, False, _WORDS, _WITH_HOST, short),
             (True, False, _WORDS, _WITH_HOST, clock),
             (True, False, _TROUBLE, _WITH_HOST, clock),
             (False, False, _WORDS, _NAME, clock),

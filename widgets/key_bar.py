@@ -18,7 +18,7 @@ from widgets.palette import Part, palette_of
 
 @dataclass(frozen=True, slots=True)
 class KeyHint:
-    """A key and what it does. `name` is a command's name in the registry, or an action of the console."""
+    """A key and what it does. `name` is its id in the table of keys; `panes` stands for all that go to one."""
 
     name: str
     key: str
@@ -29,14 +29,29 @@ class KeyHint:
         return cell_len(self.key) + 1 + cell_len(self.title)
 
 
-FIXED = ("panes", "filter", "help", "palette")
-"""What is there besides the commands."""
+OF_PANES = {
+    "activity.cancel": "Cancel",
+    "activity.again": "Again",
+    "hold_queue": "Hold back",
+    "hold_poll": "Hold poll",
+    "copy": "Copy",
+    "pane.filter": "Filter",
+}
+"""What is there for some panes only."""
+
+FIXED = ("panes", "help", "palette")
+"""What is there besides, in every pane."""
 
 ONE_PANE_COLUMNS = 100
 """Under so many columns the main screen shows one pane at a time."""
 
 # Where there is no room for all: these go first, for the others there is the help, which stays to the last.
 _LEAST_NEEDED = (
+    "copy",
+    "hold_poll",
+    "hold_queue",
+    "activity.again",
+    "activity.cancel",
     "get_model",
     "serve_model",
     "load",
@@ -45,29 +60,30 @@ _LEAST_NEEDED = (
     "run",
     "downlink",
     "uplink",
-    "filter",
+    "pane.filter",
     "palette",
     "panes",
 )
 
 
 def hints(keys: KeyMap = USUAL) -> tuple[KeyHint, ...]:
-    """All keys of the bar: the registry's commands and the fixed ones. What has no key is not there."""
+    """All keys of the bar: of the registry's commands, of panes, and the fixed ones. What has no key is not there."""
     commands = [KeyHint(name, keys.briefly(name), command.title) for name, command in REGISTRY.items()]
+    of_panes = [KeyHint(name, keys.briefly(name), title) for name, title in OF_PANES.items()]
     others = [
         KeyHint("panes", keys.panes(), "Panes"),
-        KeyHint("filter", keys.briefly("pane.filter"), "Filter"),
         KeyHint("help", keys.briefly("help"), "Help"),
         KeyHint("palette", keys.briefly("palette"), "Palette"),
     ]
-    return tuple(hint for hint in (*commands, *others) if hint.key)
+    return tuple(hint for hint in (*commands, *of_panes, *others) if hint.key)
 
 
 class KeyBar(Widget):
     """` u Uplink  d Downlink  x Delete … / Filter  ? Help  ^p Palette`
 
-    `show_context(relevant, off)` tells it which commands matter in the focused pane (they stay longest where it is
-    narrow) and which do not work now (they are dim: read-only, say). A click posts `Pressed`.
+    `show_context(relevant, off, own)` tells it which commands matter in the focused pane (they stay longest where it
+    is narrow), which do not work now (they are dim: read-only, say), and which keys of `OF_PANES` that pane has. A
+    click posts `Pressed`.
     """
 
     DEFAULT_CSS = """
@@ -91,18 +107,25 @@ class KeyBar(Widget):
         super().__init__(id=id, classes=classes)
         self._relevant: frozenset[str] = frozenset()
         self._off: frozenset[str] = frozenset()
+        self._own: frozenset[str] = frozenset()
 
-    def show_context(self, relevant: Collection[str] = (), off: Collection[str] = ()) -> None:
-        """Which commands matter here, and which do not work now; names of the registry or of `FIXED`."""
-        context = (frozenset(relevant), frozenset(off))
-        if context != (self._relevant, self._off):
-            self._relevant, self._off = context
+    def show_context(
+        self, relevant: Collection[str] = (), off: Collection[str] = (), own: Collection[str] = ()
+    ) -> None:
+        """What matters here, what does not work now, and what of `OF_PANES` is here."""
+        context = (frozenset(relevant), frozenset(off), frozenset(own))
+        if context != (self._relevant, self._off, self._own):
+            self._relevant, self._off, self._own = context
             self.refresh()
 
     def shown(self, width: int) -> tuple[KeyHint, ...]:
         """The hints that fit into `width` cells."""
-        # Where one pane is on the screen at a time, it must be said that there are others.
-        kept = [hint for hint in hints(key_map_of(self)) if hint.name != "panes" or width < ONE_PANE_COLUMNS]
+        absent = OF_PANES.keys() - self._own
+        if (
+            width >= ONE_PANE_COLUMNS
+        ):  # where one pane is on the screen at a time, it must be said that there are others
+            absent |= {"panes"}
+        kept = [hint for hint in hints(key_map_of(self)) if hint.name not in absent]
         order = sorted(_LEAST_NEEDED, key=lambda name: (name in self._relevant, name not in self._off))
         for name in order:
             if 1 + sum(hint.width + 2 for hint in kept) <= width + 1:

@@ -24,13 +24,18 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Static
 
+from emtui.keys.keymap import KEYS, Group
 from emtui.text import count, safe_str, safe_text, size
+from widgets.keys import bind, key_map_of
 
 # A size costs a call to the disk for each file; beyond this the names are shown without.
 _MOST_SIZES = 5_000
 
 # While a path is typed its folder changes with every stroke; what is not looked at is not read.
 _FOLLOW_DELAY_S = 0.08
+
+_KEYS = tuple(key.id for key in KEYS.values() if key.group is Group.PICKER)
+_IN_SHORT = {"left": "←", "right": "→", "up": "↑", "down": "↓", "delete": "del"}
 
 
 def shown(path: Path) -> str:
@@ -147,9 +152,9 @@ class EntryList(ScrollView, can_focus=True):
         self.go(event.y + self.scroll_offset.y)
 
     def on_key(self, event: events.Key) -> None:
-        """A letter goes to the next name that begins with it."""
+        """A letter goes to the next name that begins with it, unless it is the key of something."""
         letter = event.character or ""
-        if not letter.isalnum():
+        if not letter.isalnum() or any(event.key in key_map_of(self).keys(name) for name in _KEYS):
             return
         event.stop()
         after = [*range(self.cursor + 1, len(self.entries)), *range(self.cursor + 1)]
@@ -196,7 +201,7 @@ class EntryList(ScrollView, can_focus=True):
 
 
 class PathPicker(Vertical):
-    """A folder of the disk: `space` marks, `enter` opens, `backspace` or left goes up, `.` shows the hidden.
+    """A folder of the disk, its keys those of `picker.…` in the table.
 
     Marks stay while the folder changes. With `takes_many` off nothing is marked, and `enter` on a file chooses it.
     """
@@ -208,12 +213,12 @@ class PathPicker(Vertical):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "mark", show=False),
-        Binding("enter", "open", show=False),
-        Binding("right", "descend", show=False),
-        Binding("left,backspace", "ascend", show=False),
-        Binding("full_stop", "toggle_hidden", show=False),
-        Binding("delete", "clear", show=False),
+        bind("picker.mark", "mark"),
+        bind("picker.open", "open"),
+        bind("picker.into", "descend"),
+        bind("picker.up", "ascend"),
+        bind("picker.hidden", "toggle_hidden"),
+        bind("picker.clear", "clear"),
     ]
 
     @dataclass
@@ -285,7 +290,9 @@ class PathPicker(Vertical):
         try:
             entries = await asyncio.to_thread(read_folder, folder, show_hidden)
         except OSError as error:
-            notice = f"▼ cannot be read: {os.strerror(error.errno or 0)} – ← goes up"
+            notice = f"▼ cannot be read: {os.strerror(error.errno or 0)}"
+            up = self._hint("picker.up", "goes up")
+            notice += f" – {up}" if up else ""
         self.folder = folder
         self._list.show(entries, 0, notice)
         if name:
@@ -299,8 +306,15 @@ class PathPicker(Vertical):
         self._list.go(next(exact, next(begins, self._list.cursor)))
 
     def _show_where(self) -> None:
-        marks = f"  ● {count(len(self._marks), 'mark')}, del clears" if self._marks else ""
-        keys = "space marks  enter opens  ← up  . hidden" if self._takes_many else "enter opens  ← up  . hidden"
+        marks = ""
+        if self._marks:
+            clears = self._hint("picker.clear", "clears")
+            marks = f"  ● {count(len(self._marks), 'mark')}" + (f", {clears}" if clears else "")
+        told = (("open", "opens"), ("up", "up"), ("hidden", "hidden"))
+        hints = [
+            self._hint(f"picker.{name}", words) for name, words in ((("mark", "marks"),) * self._takes_many + told)
+        ]
+        keys = "  ".join(hint for hint in hints if hint)
         width = self.size.width - 2
         name = safe_str(shown(self.folder))
         room = width - cell_len(marks) - cell_len(keys) - 2
@@ -312,6 +326,11 @@ class PathPicker(Vertical):
         where = Content.assemble(safe_text(name, "bold"), (marks, "$em-normal"))
         gap = " " * max(0, width - where.cell_length - cell_len(keys))
         self._where.update(Content.assemble(where, gap, (keys, "$em-muted")))
+
+    def _hint(self, name: str, words: str) -> str:
+        """`space marks`, by the key in force; empty where it is switched off."""
+        key = key_map_of(self).shown(name)
+        return f"{_IN_SHORT.get(key, key)} {words}" if key else ""
 
     def on_resize(self) -> None:
         self._show_where()

@@ -47,6 +47,8 @@ class EmtuiApp(DressedApp[None]):
     CSS = """
     /* Not over Activity, where the same stands as a line, and not over the clock. */
     ToastRack { dock: top; align: right top; margin-top: 1; margin-bottom: 0; }
+    /* The palette's magnifier is an emoji, which many a terminal has not. */
+    SearchIcon { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("leave", "leave", priority=True),
@@ -278,7 +280,8 @@ class EmtuiApp(DressedApp[None]):
 
         info = self.conductor.info if self.conductor is not None else None
         told = ((f"The engine {info.engine}", "", note) for note in (*info.warnings, *info.notes)) if info else ()
-        self.push_screen(HelpScreen((*help_rows(self.key_map), *told)))
+        here = self.main.current
+        self.push_screen(HelpScreen((*help_rows(self.key_map, here), *told), here.title()))
 
     async def _show_search(self, conductor: "Conductor") -> None:
         if self._is_absent("grid"):
@@ -326,18 +329,16 @@ class EmtuiApp(DressedApp[None]):
     async def _press(self, event: KeyBar.Pressed) -> None:
         if event.name in REGISTRY:
             await self.action_wish(event.name)
-        elif event.name == "help":
-            self._show_help()
         elif event.name == "palette":
             self.action_command_palette()
-        elif event.name == "filter":
-            await self.main.panes[self.main.current].action_filter()
+        elif event.name != "panes":
+            await self.main.do(event.name)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002 - of Textual's signature
-        """The palette: the registry, the console's own actions, the themes."""
+        """The palette: the registry, what keys do in this pane, the themes."""
         from emtui.console.screens.palette import Doing, palette_commands
 
-        doing = Doing(self.action_wish, self.main.action_ask, self._show_help, self.action_leave, self.put_on)
+        doing = Doing(self.action_wish, self.main.can, self.main.do, self.put_on)
         return palette_commands(self.key_map, registered_themes(self), doing)
 
 

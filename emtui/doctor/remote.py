@@ -49,9 +49,14 @@ async def _ask(name: str, remote: Remote) -> list[Check]:
             await transport.aclose()
     except EmtuiError as error:
         return [Check(SECTION, name, "fail", error.message, error.remedy.replace(_AGAIN, ""))]
-    found = f"{address} answers in {milliseconds:.0f} ms (HTTP {status})"
+    # Nobody has said that there is something at the bare address: what is not found there is an answer too.
+    found = f"{address} answers in {milliseconds:.0f} ms"
     if status >= 500:
-        checks = [Check(SECTION, name, "note", found, "The server fails by itself; tell whoever keeps it.")]
+        checks = [
+            Check(
+                SECTION, name, "note", f"{found}, HTTP {status}", "The server fails by itself; tell whoever keeps it."
+            )
+        ]
     elif address.is_exposed:
         checks = [Check(SECTION, name, "note", f"{found}; everybody on the way can read it", "Use https.")]
     else:

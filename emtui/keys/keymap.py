@@ -19,10 +19,13 @@ from emtui.keys.names import NotAKey, canonical, is_seldom_sent, shown, shown_br
 PANES = ("files", "images", "pod", "grid", "activity")
 """The panes, in the order of their numbers."""
 
-_EVERYWHERE = frozenset((*PANES, "dialog"))
 _MAIN = frozenset(PANES)
+_POLLED = _MAIN - {"activity"}
 _FILTERED = frozenset(("files", "images", "grid"))
-_DIALOG = frozenset(("dialog",))
+_PICKER = frozenset(("picker",))
+_FIELDS = frozenset(("dialog",))
+_DIALOG = _FIELDS | _PICKER
+_EVERYWHERE = _MAIN | _DIALOG
 
 
 class Group(StrEnum):
@@ -34,6 +37,7 @@ class Group(StrEnum):
     FILES = "In Files"
     ACTIVITY = "In Activity"
     DIALOG = "In a dialog"
+    PICKER = "In a dialog's files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,9 @@ class Key:
     Attributes:
         id: what the configuration calls it: `uplink`, `pane.files`.
         keys: the usual ones, as Textual calls them.
-        meaning: what it does.
-        places: the panes where it works, and `dialog`; two on one key must have none in common.
+        meaning: what it does: a name, and what there is to say of it behind a colon.
+        places: the panes where it works, `dialog`, and `picker` for the files in one; two on one key must have none
+            in common.
         fixed: why it cannot be another key; empty where it can.
         is_needed: it can be another key, but not none.
         works_in_fields: it works while something is typed, so its key must not be one that types.
@@ -62,6 +67,16 @@ class Key:
     works_in_fields: bool = False
     is_critical: bool = False
     is_in_help: bool = True
+
+    @property
+    def title(self) -> str:
+        return self.meaning.partition(": ")[0]
+
+    @property
+    def explanation(self) -> str:
+        """What its meaning says beyond the title, as a sentence; may be empty."""
+        text = self.meaning.partition(": ")[2]
+        return text[:1].upper() + text[1:]
 
     @property
     def is_fixed(self) -> bool:
@@ -85,17 +100,17 @@ def _of_commands() -> Iterator[Key]:
 def _of_console() -> Iterator[Key]:
     here = Group.CONSOLE
     for number, pane in enumerate(PANES, 1):
-        yield Key(f"pane.{pane}", (str(number),), here, pane.title())
+        yield Key(f"pane.{pane}", (str(number),), here, f"{pane.title()} pane")
     yield Key("pane.next", ("tab",), here, "Next pane")
     yield Key("pane.previous", ("shift+tab",), here, "Previous pane")
     yield Key("search", ("s",), here, "Search the Grid Node: tags, encrypted models")
-    yield Key("refresh", ("R",), here, "Refresh")
-    yield Key("hold_poll", ("p",), here, "Hold this pane's poll")
-    yield Key("hold_queue", ("H",), here, "Hold back commands")
-    yield Key("copy", ("y",), here, "Copy")
+    yield Key("refresh", ("R",), here, "Refresh: ask for everything now")
+    yield Key("hold_poll", ("p",), here, "Hold this pane's poll: stop it, or let it go on", _POLLED)
+    yield Key("hold_queue", ("H",), here, "Hold back commands: keep those that have not left, or let them go")
+    yield Key("copy", ("y",), here, "Copy: what the cursor is on")
     yield Key("help", ("question_mark",), here, "Help", is_needed=True)
     yield Key("sign_in", ("S",), here, "Sign in")
-    yield Key("quit", ("q",), here, "Quit", is_needed=True)
+    yield Key("quit", ("q",), here, "Quit: pods go on", is_needed=True)
     yield Key(
         "palette", ("ctrl+p",), here, "Palette: everything by name, themes too", _EVERYWHERE, works_in_fields=True
     )
@@ -127,13 +142,24 @@ def _of_panes() -> Iterator[Key]:
 def _of_dialogs() -> Iterator[Key]:
     here = Group.DIALOG
     why = "fields of every terminal program go on so"
-    yield Key("dialog.next", ("tab", "enter"), here, "Next field", _DIALOG, why)
+    yield Key("dialog.next", ("tab", "enter"), here, "Next field", _FIELDS, why)
     yield Key("dialog.submit", ("ctrl+s",), here, "Do it", _DIALOG, is_needed=True, works_in_fields=True)
     why = "esc leaves what is open, everywhere"
     yield Key("dialog.leave", ("escape",), here, "Leave, nothing is done", _DIALOG, why)
+    here = Group.PICKER
+    yield Key("picker.mark", ("space",), here, "Mark, and go on to the next", _PICKER)
+    yield Key("picker.open", ("enter",), here, "Open the folder, or take the file", _PICKER)
+    yield Key("picker.into", ("right",), here, "Open the folder", _PICKER)
+    yield Key("picker.up", ("left", "backspace"), here, "To the folder above", _PICKER)
+    yield Key("picker.hidden", ("full_stop",), here, "Show hidden files, or hide them", _PICKER)
+    yield Key("picker.clear", ("delete",), here, "Clear the marks", _PICKER)
+    why = "a letter goes to the next name that begins with it"
+    yield Key("picker.move", ("up", "down", "pageup", "pagedown", "home", "end"), here, "Move", _PICKER, why)
 
 
-KEYS: dict[str, Key] = {key.id: key for key in (*_of_commands(), *_of_console(), *_of_panes(), *_of_dialogs())}
+_ALL = (*_of_commands(), *_of_console(), *_of_panes(), *_of_dialogs())
+
+KEYS: dict[str, Key] = {key.id: key for key in _ALL}
 """Every key by its id, in the order of the help."""
 
 
@@ -263,8 +289,7 @@ def _clashes(changed: Mapping[str, tuple[str, ...]]) -> Iterator[KeyProblem]:
                     way_out = "" if other.is_fixed else f", or give {other.id} another one too"
                     yield KeyProblem(
                         name,
-                        f"{shown(key)} is the key of {other.id} too ({other.meaning.partition(':')[0]}), "
-                        "and both work at once",
+                        f"{shown(key)} is the key of {other.id} too ({other.title}), and both work at once",
                         f"Choose another key{way_out}.",
                     )
 

@@ -38,6 +38,15 @@ def test_every_usual_key_is_one_that_the_configuration_may_name() -> None:
             assert check_keys({key.id: ",".join(key.keys)}) == []
 
 
+@pytest.mark.parametrize("other", ["dialog.submit", "palette"])
+def test_a_key_of_a_dialogs_files_is_none_that_works_all_over_the_dialog(other: str) -> None:
+    taken = KEYS[other].keys[0]
+    assert [problem.message.split(" (")[0] for problem in check_keys({"picker.hidden": taken})] == [
+        f"{taken} is the key of {other} too"
+    ]
+    assert check_keys({"picker.hidden": "u", "picker.up": "left", "list.up": "w"}) == [], "the panes are not there"
+
+
 def test_every_command_has_its_key_from_the_registry() -> None:
     assert [key.id for key in KEYS.values() if key.group is Group.COMMANDS] == list(REGISTRY)
     assert all(KEYS[name].keys == (command.key,) for name, command in REGISTRY.items())

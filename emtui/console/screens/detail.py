@@ -86,8 +86,10 @@ class DetailScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="detail") as box:
-            copies = key_map_of(self).hint("copy", "copy")
-            box.border_subtitle = Content(f" {copies}   esc close " if copies else " esc close ")
+            keys = key_map_of(self)
+            copies = keys.hint("copy", "copies")
+            closes = f"esc or {keys.shown('quit')} closes"
+            box.border_subtitle = Content(f" {copies}   {closes} " if copies else f" {closes} ")
             with VerticalScroll(id="about"):
                 for label in _ROWS:
                     with Horizontal(id=f"row-{label}"):

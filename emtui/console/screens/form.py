@@ -171,7 +171,7 @@ class Form(ModalScreen[ResultT | None], Generic[ResultT]):
         except InvalidField as error:
             label = next((field.label for field in self.fields() if field.wire == error.field), error.field)
             what = error.message.removeprefix(f"{error.field}: ")
-            lines = [Content.assemble((f"{label} ", "$em-muted"), safe_text(what, "$em-muted"))]
+            lines = [Content.assemble((f"{label}: ", "$em-muted"), safe_text(what, "$em-muted"))]
         if any(field.problem for field in self.fields()):
             lines = [Content.styled("Nothing is done yet: see above.", "$em-muted")]
         self.say(Content("\n").join(lines))

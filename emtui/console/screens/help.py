@@ -1,4 +1,4 @@
-"""The keys that work here."""
+"""The keys: those that work in the pane that one comes from, and the others."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -21,7 +21,7 @@ _KEY_COLUMNS = 14
 
 
 class HelpScreen(ModalScreen[None]):
-    """Rows by group; scrolls, `/` filters, `esc` closes."""
+    """Rows by group; scrolls, `/` filters, `esc` and the keys for Quit and Help close. `pane` stands in its title."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close", priority=True),
@@ -47,16 +47,19 @@ class HelpScreen(ModalScreen[None]):
     }
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], pane: str = "") -> None:
         super().__init__()
         self._rows = tuple(rows)
+        self._pane = pane
         self._is_over = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="help") as box:
-            box.border_title = Content(" Help ")
-            filters = key_map_of(self).hint("pane.filter", "filter")
-            box.border_subtitle = Content(f" {filters}   esc close " if filters else " esc close ")
+            box.border_title = Content(f" Help · {self._pane} " if self._pane else " Help ")
+            keys = key_map_of(self)
+            filters = keys.hint("pane.filter", "filters")
+            closes = f"esc, {keys.shown('quit')} or {keys.shown('help')} closes"
+            box.border_subtitle = Content(f" {filters}   {closes} " if filters else f" {closes} ")
             yield SafeInput(placeholder="filter the keys", id="filter")
             with VerticalScroll(id="rows"):
                 yield Static(id="text")

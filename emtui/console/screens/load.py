@@ -46,7 +46,7 @@ class LoadDialog(Dialog[LoadImage]):
             "image",
             "Image name",
             image or image_of_tar(tarfile),
-            placeholder="fisheye",
+            placeholder="the name in the tar file, such as fisheye",
             hint="The name that the tar file holds: the one it was built with.",
             check=lambda text: check_image_name("image", text),
         )

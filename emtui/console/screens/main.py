@@ -20,7 +20,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from emtui.commands import REGISTRY
-from emtui.keys.keymap import PANES
+from emtui.keys.keymap import KEYS, PANES
 from emtui.plain import EndpointInfo
 from emtui.text import safe_str
 from widgets.activity_pane import ActivityPane
@@ -43,13 +43,38 @@ LEAST_LINES = 10
 _TOAST_LIMIT = 300
 _TOLD_AGAIN_S = 60.0
 
-# Which commands the key bar keeps where there is little room.
+# What the key bar keeps where there is little room.
 _RELEVANT = {
     "files": ("uplink", "downlink", "delete", "build", "load"),
     "images": ("build", "load", "run"),
     "pod": ("run", "downlink"),
     "grid": ("get_model", "serve_model"),
-    "activity": (),
+    "activity": ("activity.cancel", "activity.again", "hold_queue", "copy"),
+}
+# What it has besides the commands; holding back and copying work in every pane.
+_OWN = {
+    "files": ("copy", "pane.filter"),
+    "images": ("copy", "pane.filter"),
+    "pod": ("copy", "hold_poll"),
+    "grid": ("copy", "pane.filter"),
+    "activity": _RELEVANT["activity"],
+}
+
+# What a key of the table does here, by its id: the screen's own, and what it asks of the pane with the focus.
+_ACTIONS = {
+    **{f"pane.{name}": f"pane('{name}')" for name in PANES},
+    "pane.next": "step_pane(1)",
+    "pane.previous": "step_pane(-1)",
+    **{
+        name: f"ask('{name}')"
+        for name in ("search", "refresh", "hold_poll", "hold_queue", "copy", "help", "sign_in", "quit")
+    },
+}
+_OF_PANES = {
+    "pane.filter": "filter",
+    "pane.clear_filter": "clear_filter",
+    "activity.cancel": "cancel",
+    "activity.again": "again",
 }
 
 
@@ -87,19 +112,9 @@ class MainScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(bind(f"pane.{name}", f"pane('{name}')") for name in PANES),
+        *(bind(name, action) for name, action in _ACTIONS.items()),
         # With priority, so that what is typed right after the key waits for the dialog and goes into its first field.
         *(bind(name, f"app.wish('{name}')", priority=True) for name in REGISTRY),
-        bind("pane.next", "step_pane(1)"),
-        bind("pane.previous", "step_pane(-1)"),
-        bind("search", "ask('search')"),
-        bind("refresh", "ask('refresh')"),
-        bind("hold_poll", "ask('hold_poll')"),
-        bind("hold_queue", "ask('hold_queue')"),
-        bind("copy", "ask('copy')"),
-        bind("help", "ask('help')"),
-        bind("sign_in", "ask('sign_in')"),
-        bind("quit", "ask('quit')"),
     ]
 
     @dataclass
@@ -180,7 +195,7 @@ class MainScreen(Screen[None]):
                 self._mark_current()
 
     def _mark_current(self) -> None:
-        self._key_bar.show_context(_RELEVANT[self._current], self._off)
+        self._key_bar.show_context(_RELEVANT[self._current], self._off, _OWN[self._current])
         for name, pane in self.panes.items():
             pane.set_class(name == self._current, "-current")
 
@@ -197,6 +212,20 @@ class MainScreen(Screen[None]):
 
     def action_ask(self, what: str) -> None:
         self.post_message(self.Asked(what, self._current))
+
+    def can(self, name: str) -> bool:
+        """Whether the key `name` of the table does something in the pane that has the focus, other than in its list."""
+        if self._current not in KEYS[name].places:
+            return False
+        action = _OF_PANES.get(name)
+        return name in _ACTIONS if action is None else bool(self.panes[self._current].check_action(action, ()))
+
+    async def do(self, name: str) -> None:
+        """Do what that key does."""
+        if name in _OF_PANES:
+            await self.panes[self._current].run_action(_OF_PANES[name])
+        else:
+            await self.run_action(_ACTIONS[name])
 
     # ---------------------------------------------------------------------------------------------- data down
 

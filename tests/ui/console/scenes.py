@@ -95,7 +95,7 @@ async def show_help(console: Console) -> None:
 async def palette(console: Console) -> None:
     await console.pass_time(2)
     await console.press("ctrl+p")
-    await console.until_text("Run an image as a pod")
+    await console.until_text("Hold back commands")
 
 
 @dataclass(frozen=True)

@@ -303,7 +303,9 @@ async def test_y_copies_what_the_pane_stands_on(tmp_path: Path, engine: FakeEngi
 async def test_the_palette_has_every_command_and_theme(tmp_path: Path, engine: FakeEngine) -> None:
     async with console(tmp_path / "ws") as c:
         names = [command.title for command in c.app.get_system_commands(c.app.screen)]
-        assert {"Uplink", "Delete", "Run", "Search", "Refresh", "Help", "Quit", "Theme: light"} <= set(names)
+        assert {"Uplink", "Delete", "Run", "Search the Grid Node", "Refresh", "Help", "Quit", "Theme: light"} <= set(
+            names
+        )
         await c.press("ctrl+p")
         await c.press(*"theme light")
         await until(lambda: len(c.app.screen_stack) == 2, c.pilot)

@@ -1,13 +1,11 @@
 """The console as the configuration has it: other keys, another theme, other intervals."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import time_machine
-from textual.pilot import Pilot
 from textual.widgets import Static
 from ui_harness import screen_lines, screen_text, until
 
@@ -25,6 +23,7 @@ from emtui.profile import Profile
 from emtui.settings import ConsoleSettings
 from emtui.theme_files import themes_folder
 from emtui.views import Stage
+from tests.ui.console.opened import console, top, with_keys
 
 
 @pytest.fixture(autouse=True)
@@ -32,28 +31,6 @@ def frozen_clock() -> Iterator[None]:
     """Here the clock runs: listings and journals are made with it."""
     with time_machine.travel("2026-11-21T20:47:13Z", tick=True):
         yield
-
-
-@asynccontextmanager
-async def console(
-    root: Path, settings: ConsoleSettings, size: tuple[int, int] = (120, 40)
-) -> AsyncIterator[tuple[EmtuiApp, Pilot[None]]]:
-    app = EmtuiApp(Profile(root, engine="simulated"), settings)
-    async with app.run_test(size=size, notifications=True) as pilot:
-        await until(lambda: app.conductor is not None and "pod" in app.conductor.pollers, pilot, 15)
-        try:
-            yield app, pilot
-        finally:
-            app.leave()
-            await until(lambda: app.conductor is None, pilot)
-
-
-def with_keys(**keys: str) -> ConsoleSettings:
-    return ConsoleSettings(keys={name.replace("__", "."): key for name, key in keys.items()})
-
-
-def top(app: EmtuiApp) -> object:
-    return app.screen_stack[-1]
 
 
 async def test_another_key_opens_a_dialog_and_the_usual_one_does_not(tmp_path: Path) -> None:
@@ -135,7 +112,7 @@ async def test_another_key_does_it_again_in_activity_and_another_says_yes(tmp_pa
         await until(lambda: top(app) is app.main, pilot)
         await pilot.press("enter")
         await until(lambda: isinstance(top(app), DetailScreen), pilot)
-        assert " c copy   esc close " in screen_text(app)
+        assert " c copies   esc or Q closes " in screen_text(app)
         await pilot.press("y", "q")
         await pilot.pause(0.1)
         assert isinstance(top(app), DetailScreen)

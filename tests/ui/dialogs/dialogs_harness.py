@@ -1,6 +1,6 @@
 """An app with one dialog in it, and the dialogs that the tests open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from ui_harness import NOW, until
 from emtui.console.screens.run import RunDialog
 from emtui.console.theming import register_themes, variable_defaults
 from emtui.errors import NotSignedIn
+from emtui.keys.keymap import KeyMap
 from emtui.models import Image, PodSpec, PodState, PodStatus, Running, Waiting
 from emtui.views import CommandState, PodView, Stage
 from widgets.fields import Field, TextField
@@ -24,8 +25,11 @@ KEYS = {"/": "slash", " ": "space", "+": "plus", ":": "colon", "-": "minus", "."
 class DialogApp(App[None]):
     """Opens a dialog and keeps what it is dismissed with."""
 
-    def __init__(self, make_dialog: Callable[[], Screen[Any]], theme: str = "dark") -> None:
+    def __init__(
+        self, make_dialog: Callable[[], Screen[Any]], theme: str = "dark", keys: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__()
+        self.key_map = KeyMap(keys)
         self._make_dialog = make_dialog
         self._theme_name = theme
         self.results: list[object] = []
@@ -34,6 +38,7 @@ class DialogApp(App[None]):
         return variable_defaults()
 
     def on_mount(self) -> None:
+        self.set_keymap(self.key_map.for_textual())
         register_themes(self, self._theme_name)
         self.push_screen(self._make_dialog(), self.results.append)
 

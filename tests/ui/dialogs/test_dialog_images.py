@@ -78,7 +78,7 @@ async def test_a_field_says_what_is_wrong_when_it_is_left() -> None:
     async with app.run_test(size=SIZE) as pilot:
         field(app, "max_duration").focus_control()
         await write(pilot, "x")
-        assert "Minutes is not a number" in app.words
+        assert "Minutes: is not a number" in app.words
         assert not problem(app, "max_duration")
         await pilot.press("tab")
         await pilot.pause()

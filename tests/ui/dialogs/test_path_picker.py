@@ -82,6 +82,24 @@ async def test_walking_and_marking(work: Path) -> None:
         assert picker(app).marked == ()
 
 
+async def test_other_keys_walk_and_mark_and_the_line_above_tells_them(work: Path) -> None:
+    changed = {"picker.mark": "m", "picker.up": "U", "picker.hidden": "f2", "picker.clear": "", "picker.into": "i"}
+    app = DialogApp(lambda: PickerScreen(work), keys=changed)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "m marks  enter opens  U up  f2 hidden" in screen_text(app)
+        await press(pilot, "down", "i")
+        assert picker(app).folder == work / "echo-test"
+        await press(pilot, "m", "space", "delete")
+        assert picker(app).marked == (work / "echo-test" / "Dockerfile",), "the usual keys do nothing"
+        assert "● 1 mark " in screen_text(app)
+        assert "clears" not in screen_text(app)
+        await press(pilot, "left", "U")
+        assert (picker(app).folder, current(app)) == (work, "echo-test")
+        await press(pilot, "f2")
+        assert ".hidden" in screen_text(app)
+
+
 async def test_enter_on_a_file_chooses_it(work: Path) -> None:
     app = DialogApp(lambda: PickerScreen(work, takes_many=False))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -40,6 +40,17 @@ async def test_help_closes_with_the_key_that_opened_it(key: str) -> None:
         await until(lambda: app.results, pilot)
 
 
+async def test_the_edges_of_help_and_detail_tell_every_key_that_closes_them() -> None:
+    for make, edge in (
+        (lambda: HelpScreen(HELP, "Pod"), " / filters   esc, q or ? closes "),
+        (lambda: DetailScreen(FAILED), " y copies   esc or q closes "),
+    ):
+        app = DialogApp(make)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            assert edge in screen_text(app)
+
+
 async def test_detail_shows_all_of_the_error_and_the_end_of_the_log() -> None:
     app = DialogApp(lambda: DetailScreen(FAILED))
     async with app.run_test(size=(80, 24)) as pilot:

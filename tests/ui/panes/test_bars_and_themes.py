@@ -18,7 +18,7 @@ from emtui.views import LinkHealth
 from widgets.cells import bar, cut, cut_left, left, right, wrap
 from widgets.frame import edge
 from widgets.header_bar import HeaderBar, round_trip, skew
-from widgets.key_bar import FIXED, KeyBar, hints
+from widgets.key_bar import FIXED, OF_PANES, KeyBar, hints
 from widgets.palette import Part
 from widgets.status import Status, link_status
 
@@ -159,6 +159,27 @@ async def test_a_clock_that_is_far_off_is_told_at_every_width(width: int) -> Non
         assert "clock -75 s" in screen_lines(app)[0]
 
 
+@pytest.mark.parametrize(
+    ("banners", "error"),
+    [((), ""), (("INSECURE: plain http, everybody on the way can read it",), ""), (("READ-ONLY",), "refused")],
+)
+async def test_the_day_of_the_year_is_there_with_a_remote_end_at_120_columns(
+    banners: tuple[str, ...], error: str
+) -> None:
+    header = HeaderBar()
+    app = PaneApp(lambda: header)
+    async with app.run_test(size=(120, 2)) as pilot:
+        header.show_endpoint(EndpointInfo("em.example.org:8443", "client1", "sandbox"))
+        vitals = Vitals(NOW + timedelta(minutes=14), 0.0)
+        since = NOW - timedelta(minutes=3)
+        for endpoint in ("em", "grid"):
+            header.show_health(LinkHealth(endpoint, not error, 0.12, since, error, vitals=vitals))
+        header.show_banners(banners)
+        header.tick(NOW, MONOTONIC)
+        await pilot.pause()
+        assert screen_lines(app)[0].rstrip().endswith("   2026-325  20:47:13Z")
+
+
 async def test_the_milliseconds_of_a_round_trip_move_nothing() -> None:
     header = HeaderBar()
     app = PaneApp(lambda: header)
@@ -189,10 +210,20 @@ def test_round_trip() -> None:
 
 
 def test_key_bar_has_every_command() -> None:
-    assert [hint.name for hint in hints()] == [*REGISTRY, *FIXED]
-    wide = KeyBar().shown(200)
-    assert wide == tuple(hint for hint in hints() if hint.name != "panes"), "all panes are there to be seen"
+    assert [hint.name for hint in hints()] == [*REGISTRY, *OF_PANES, *FIXED]
+    wide = [hint.name for hint in KeyBar().shown(200)]
+    assert wide == [*REGISTRY, "help", "palette"], "all panes are there to be seen"
     assert "panes" in [hint.name for hint in KeyBar().shown(80)]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_key_bar_keeps_the_keys_of_the_pane_that_matter_there(width: int) -> None:
+    key_bar = KeyBar()
+    own = {"activity.cancel", "activity.again", "hold_queue", "copy"}
+    key_bar.show_context(own, (), own)
+    told = {hint.name: f"{hint.key} {hint.title}" for hint in key_bar.shown(width)}
+    assert {told.get(name) for name in own} == {"esc Cancel", "A Again", "H Hold back", "y Copy"}
+    assert "pane.filter" not in told, "there is no filter"
 
 
 @pytest.mark.parametrize("width", range(10, 130, 10))
