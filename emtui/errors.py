@@ -156,6 +156,12 @@ class Untrusted(EmtuiError):
     default_remedy = "Nothing secret was sent. Check the address and the certificate."
 
 
+class Exposed(Untrusted):
+    """Plain http to another machine, which nobody has allowed. Nothing was sent."""
+
+    default_remedy = "Use https; or, where you know the way, start with --insecure."
+
+
 class ContractViolation(EmtuiError):
     """The answer is not what the specification promises: a field missing, a size or a hash that is wrong."""
 

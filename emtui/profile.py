@@ -15,7 +15,7 @@ APIS = ("auto", "2025-11", "2026-03")
 ENGINES = ("docker", "sandbox", "simulated")
 """What can run local images, by the names that an operator chooses from."""
 
-WITHOUT_READ_ONLY = "Start without it: emtui config show tells which option, variable or file says so."
+WITHOUT_READ_ONLY = "Start without read-only: emtui config show tells which option, variable or file says so."
 """What can be done about `Profile.is_read_only`."""
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")

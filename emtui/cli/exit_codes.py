@@ -9,6 +9,7 @@ from emtui.errors import (
     Conflict,
     ContractViolation,
     EmtuiError,
+    Exposed,
     Forbidden,
     Locked,
     NotFound,
@@ -40,7 +41,8 @@ class Exit(IntEnum):
     NOT_FOUND = 5
     """No such file, image or model."""
     REFUSED = 6
-    """Refused by the other side, which may have failed inside, or by `--read-only`: a bad field, a build that fails."""
+    """Refused by the other side, which may have failed inside: a bad field, a build that fails. Or refused here, since
+    it would be refused there: a path that leaves the volume, an uplink without a file. Or by `--read-only`."""
     LOCKED = 7
     """Somebody else's request was at work until `--timeout` was over, or another emtui has the workspace open."""
     UNREACHABLE = 8
@@ -72,6 +74,7 @@ _CODES: tuple[tuple[type[EmtuiError], Exit], ...] = (
     (Locked, Exit.LOCKED),
     (WorkspaceInUse, Exit.LOCKED),
     (Unreachable, Exit.UNREACHABLE),
+    (Exposed, Exit.CONFIG),
     (Untrusted, Exit.UNREACHABLE),
     (VerificationFailed, Exit.VERIFICATION),
     (ContractViolation, Exit.VERIFICATION),

@@ -1,6 +1,6 @@
 """What is right in a configuration and may not be what was meant: told to who asks for a check, at no start."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,23 @@ def surprises(document: Document, tables: Tables) -> Iterator[Problem]:
     for setting, path, value in _files(tables):
         for what, remedy in _of_file(setting, value):
             yield document.problem(path, what, remedy, is_warning=True)
+    yield from _exposed(document, tables["profile"])
     yield from _of_keys(document, tables["keys"])
+
+
+def _exposed(document: Document, profiles: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    """Addresses that are refused when they are opened."""
+    from emtui.client.http.address import Address
+    from emtui.errors import Exposed
+
+    for name, table in profiles.items():
+        for key in ("em_url", "grid_url"):
+            try:
+                if table.get(key):
+                    Address.parse(table[key], insecure=table.get("insecure", False))
+            except Exposed as error:
+                remedy = "Use https; or, where you know the way, give insecure = true."
+                yield document.problem(("profile", name, key), error.message, remedy, is_warning=True)
 
 
 def _files(tables: Tables) -> Iterator[tuple[Setting, tuple[str, ...], str]]:

@@ -320,6 +320,20 @@ def test_what_is_in_force_as_a_document(bare: Cli, file: Path, monkeypatch: pyte
     assert b"a-secret" not in done.stdout
 
 
+def test_what_would_be_refused_when_it_is_opened_is_told_before(bare: Cli, file: Path) -> None:
+    address = 'em_url = "http://em.example"'
+    file.write_text(f"version = 1\n[profile.a]\n{address}\n[profile.b]\n{address}\ninsecure = true\n")
+    [line] = bare.ok("config", "check").text.splitlines()
+    assert line.startswith(f"{file}:3: warning: profile.a.em_url: http://em.example: plain http to another machine")
+    assert line.endswith("give insecure = true.")
+
+
+def test_themes_that_are_left_out_are_told(bare: Cli, file: Path) -> None:
+    (file.parent / "themes").mkdir(parents=True, exist_ok=True)
+    (file.parent / "themes/broken.toml").write_text('name = "broken"\n')
+    assert "broken.toml: " in bare.ok("config", "check").text
+
+
 # --------------------------------------------------------------------------------------- schema, documentation
 
 

@@ -236,7 +236,7 @@ def test_a_pod_that_is_replaced_is_9(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.code == Exit.UNKNOWN
     assert "another pod has taken this one's place" in done.stderr
     assert done.json["run"]["stage"] == "complete"
-    assert done.json["status"]["state"] == states[1]
+    assert done.json["status"]["state"] == states[0]
 
 
 def test_the_end_of_the_pod_before_is_not_taken_for_this_ones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,19 @@ def test_of_two_runs_the_one_that_was_replaced_before_it_started_does_not_tell_t
     assert of_second[:2] == (0, b"Completed, exit code 0\n")
 
 
+def test_a_pod_that_ran_is_not_said_to_have_been_replaced_before_its_start() -> None:
+    others = {"running": {"startedAt": "2026-11-25T12:00:09Z"}}
+    with scripted_em(RUNNING, others, is_stepped=True) as em, process(*words(em, *RUN, "--json")) as first:
+        until(lambda: em.told > 2, "the first one runs and has been told")
+        with process(*words(em, *RUN[:-1], "--yes")) as second:
+            of_second = ended(second)
+        em.go_on()
+        code, stdout, stderr = ended(first)
+    assert (code, of_second[0]) == (Exit.UNKNOWN, 0)
+    assert "it started 2026-11-25T12:00:00Z, and the other 2026-11-25T12:00:09Z" in stderr
+    assert json.loads(stdout)["status"] == {"state": RUNNING}
+
+
 def test_sigterm_ends_it_with_143() -> None:
     with scripted_em(RUNNING) as em, process(*words(em, *RUN)) as started:
         until(lambda: em.told > 1, "it waits")

@@ -205,6 +205,22 @@ def test_the_options_become_settings(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (full.base_images, full.access_s) == (("alpine", "mine"), 120)
 
 
+def test_the_password_of_its_users_belongs_to_no_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: list[Settings] = []
+
+    async def serve(settings: Settings, on_started: object) -> None:
+        given.append(settings)
+
+    monkeypatch.setattr("emtui.server.run.serve", serve)
+    monkeypatch.setenv("EMTUI_EM_URL", "https://em.example.org")
+    monkeypatch.setenv("EMTUI_PASSWORD", "of all")
+    assert main(["serve", "--local", str(tmp_path)]) == 0
+    assert given[0].password == "of all"
+    assert capsys.readouterr().err == "emtui serve: EMTUI_EM_URL is not obeyed: --local names what to open\n"
+
+
 def test_an_error_is_one_line_with_its_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--local", str(tmp_path), "--host", "0.0.0.0", "--port", "0"]) == 3
     said = capsys.readouterr().err

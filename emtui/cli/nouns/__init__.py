@@ -38,7 +38,7 @@ NOUNS: dict[str, Noun] = {
         Noun("report", "a rehearsal's report out of the journal"),
         Noun("serve", "local mode as an EM and a Grid Node for others"),
         Noun("doctor", "what works here, what does not, and what to do about it"),
-        Noun("config", "the configuration: path, show, check, schema"),
+        Noun("config", "the configuration: path, show, check, schema, migrate"),
         Noun("keys", "the console's keys"),
         Noun("themes", "the console's themes"),
         Noun("completion", "completion for bash, zsh and fish"),

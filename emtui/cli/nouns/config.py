@@ -133,6 +133,7 @@ def _check(options: Namespace, out: Output) -> Exit:
         problems += [_problem("warning", what, remedy) for what, remedy in gone.odd]
     if options.file is None:
         problems += _of_environment(os.environ)
+        problems += _of_themes()
     errors = sum(problem["level"] == "error" for problem in problems)
     warnings = len(problems) - errors
     version = checked.version if checked is not None else None
@@ -157,6 +158,13 @@ def _of_file(problem: "Problem") -> dict[str, Any]:
     level = "warning" if problem.is_warning else "error"
     place = {"file": str(problem.file), "line": problem.line, "key": problem.key}
     return _problem(level, problem.message, problem.remedy) | place
+
+
+def _of_themes() -> list[dict[str, Any]]:
+    """The operator's own themes that are left out."""
+    from emtui.theme_files import read_own_themes
+
+    return [_problem("warning", error.message, error.remedy) for error in read_own_themes()[1]]
 
 
 def _of_environment(environment: Mapping[str, str]) -> list[dict[str, Any]]:

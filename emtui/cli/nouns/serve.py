@@ -97,11 +97,16 @@ def _profile(options: argparse.Namespace) -> "Profile":
     Raises:
         ConfigProblem: a profile is named that has a remote end, or as `resolve`.
     """
+    from emtui.config.environment import SECRETS
     from emtui.config.layers import resolve
 
+    # The password is that of its users, and belongs to no address.
+    environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
     names = ("config", "profile", "local", "em_url", "grid_url", "read_only", "base_images", *POD_OPTIONS)
     openers = ("profile", "local", "em_url", "grid_url")
-    resolved = resolve({name: getattr(options, name) for name in names}, openers=openers, uses_default=False)
+    resolved = resolve(
+        {name: getattr(options, name) for name in names}, environment, openers=openers, uses_default=False
+    )
     for warning in resolved.warnings:
         _say(f"emtui serve: {safe_str(warning)}")
     profile = resolved.profile

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from emtui.errors import ConfigProblem, Untrusted
+from emtui.errors import ConfigProblem, Exposed
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?")
@@ -39,7 +39,7 @@ class Address:
 
         Raises:
             ConfigProblem: it is none, or it holds what has no place in it: a user, a password, a query, a fragment.
-            Untrusted: plain http to another machine.
+            Exposed: plain http to another machine.
         """
         # A password in it must not come back in the error, so that nothing of it is shown before this.
         if "@" in text:
@@ -50,9 +50,8 @@ class Address:
         scheme, host, port, path = _split(text.strip())
         address = cls(scheme, host, port, path)
         if address.is_exposed and not insecure:
-            raise Untrusted(
-                f"{address.origin}: plain http to another machine: everybody on the way could read what is sent",
-                remedy="Use https; or, where you know the way, start with --insecure.",
+            raise Exposed(
+                f"{address.origin}: plain http to another machine: everybody on the way could read what is sent"
             )
         return address
 
