@@ -50,6 +50,7 @@ _CUT = timedelta(seconds=2)
 _CLOCK_SLACK_S = 120.0
 
 _LOOK = "Look what it has left: emtui pod status, emtui files list."
+_NOT_TOLD = f"How this one ended cannot be told. {_LOOK}"
 
 
 class Verdict(StrEnum):
@@ -179,10 +180,7 @@ class PodTrace:
         state = status.state
         if rivals is not Rivals.NONE and not self._is_surely_ours(state):
             if rivals is Rivals.ACCEPTED:
-                raise OutcomeNotKnown(
-                    "another run was sent before this one was seen to start: which of the two this is cannot be told",
-                    remedy=f"How this one ended cannot be told. {_LOOK}",
-                )
+                raise self._overtaken(state)
             return None
         if state.waiting is None:
             self._stuck = (0, 0.0)
@@ -202,6 +200,23 @@ class PodTrace:
         shown = state.running or state.terminated
         return self._our_start is not None and shown is not None and shown.started_at == self._our_start
 
+    def _overtaken(self, state: PodState) -> OutcomeNotKnown:
+        """Another run was accepted, and a state is not surely this pod's."""
+        if self._our_start is None:
+            return OutcomeNotKnown(
+                "another run was sent before this one was seen to start: which of the two this is cannot be told",
+                remedy=_NOT_TOLD,
+            )
+        shown = state.running or state.terminated
+        if shown is None or shown.started_at is None:
+            return self._replaced_by("another run was sent since")
+        return self._replaced_by(f"the other {timestamp(shown.started_at)}")
+
+    def _replaced_by(self, what: str) -> OutcomeNotKnown:
+        """It was seen to start, and `what` tells of another pod."""
+        began = f"it started {timestamp(self._our_start)}, and " if self._our_start is not None else ""
+        return _replaced(f"{began}{what}")
+
     def _is_gone(self) -> None:
         self._empty_polls += 1
         self._has_changed = True
@@ -214,7 +229,7 @@ class PodTrace:
 
     def _runs(self, running: Running, status: PodStatus, now: float) -> None:
         self._empty_polls = 0
-        if running.started_at == self._old_start:
+        if self._is_old_run(running):
             return
         self._has_changed = True
         if self._is_too_early(running.started_at):
@@ -224,9 +239,7 @@ class PodTrace:
             if self._lasts_s is not None:
                 self.deadline = now + self._lasts_s + GRACE_S
         elif running.started_at != self._our_start:
-            raise _replaced(
-                f"it started {timestamp(self._our_start)}, and one runs since {timestamp(running.started_at)}"
-            )
+            raise self._replaced_by(f"one runs since {timestamp(running.started_at)}")
         self.last = status
 
     def _waits(self, waiting: Waiting, status: PodStatus, now: float) -> PodEnd | None:
@@ -254,7 +267,7 @@ class PodTrace:
         if self._is_old(ended) or self._is_before_its_time(ended, now):
             return None
         if self._our_start is not None and ended.started_at not in (None, self._our_start):
-            raise _replaced(f"it started {timestamp(self._our_start)}, and what has ended did not")
+            raise self._replaced_by("what has ended did not")
         if self._our_start is None and self._was_active and self._is_doubtful(ended):
             # The pod that has been replaced may be told of like this for a while.
             if self._doubtful_since is None:
@@ -264,16 +277,29 @@ class PodTrace:
         self.last = status
         return PodEnd(verdict_of(ended), status)
 
+    def _is_old_run(self, running: Running) -> bool:
+        """Whether it is the pod before that runs: not once that had ended, or this one was told of."""
+        if running.started_at != self._old_start:
+            return False
+        if self._our_start is not None:
+            return self._our_start != self._old_start
+        may_run = self._old_end is None and self.last is None
+        return may_run or self._is_too_early(running.started_at)
+
     def _is_old(self, ended: Terminated) -> bool:
-        if self._our_start is not None and ended.started_at in (None, self._our_start):
+        """Whether it is the pod before that has ended.
+
+        Times are cut to the second, so that two short pods may have the same: that this one was told of, waiting or
+        running, tells them apart.
+        """
+        if self._our_start is not None:
+            return ended.started_at not in (None, self._our_start) and ended.started_at == self._old_start
+        if self.last is not None:
             return False
-        if ended.started_at is not None and ended.started_at == self._old_start:
-            return True
-        old = self._old_end
-        if old is None or _key(ended) != _key(old):
-            return False
-        # Two ends without times look the same; what lies between them tells them apart.
-        return ended.finished_at is not None or not self._has_changed
+        if self._old_end is None:
+            return ended.started_at is not None and ended.started_at == self._old_start
+        # Without times each end looks the same; that none was told of at all tells them apart too.
+        return _key(ended) == _key(self._old_end) and (ended.finished_at is not None or not self._has_changed)
 
     def _is_doubtful(self, ended: Terminated) -> bool:
         return not self._has_changed and (ended.started_at is None or self._old_waiting is not None)
@@ -293,6 +319,4 @@ def _key(ended: Terminated) -> tuple[object, ...]:
 
 
 def _replaced(how: str) -> OutcomeNotKnown:
-    return OutcomeNotKnown(
-        f"another pod has taken this one's place: {how}", remedy=f"How this one ended cannot be told. {_LOOK}"
-    )
+    return OutcomeNotKnown(f"another pod has taken this one's place: {how}", remedy=_NOT_TOLD)

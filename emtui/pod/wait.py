@@ -53,7 +53,7 @@ async def wait_for_pod(
         ahead_s: by how many seconds the EM's clock is ahead of this machine's, as far as it is known.
         give_up_s: how long an EM that does not answer is waited for; None is without an end. 423 is always waited out.
         poll_s: the longest pause between two questions; the first ones come quicker.
-        on_status: takes each status that may be this pod's or the one's before.
+        on_status: takes each status that may be this pod's or the one's before; none that may be a rival's.
         rivals: tells of other runs that may take this pod's place; asked after each status. None where there are none.
 
     Raises:
@@ -92,10 +92,11 @@ async def wait_for_pod(
                 wait_s = min(wait_s, max(0.0, lost_at + give_up_s - time.monotonic()))
         else:
             lost_at, tries = None, 0
-            on_status(status)
             # Asked behind the status: what has changed it was written down before.
             among = await rivals() if rivals is not None else Rivals.NONE
             end = trace.note(status, time.monotonic(), among)
+            if among is Rivals.NONE or trace.last is status:
+                on_status(status)
             if end is not None:
                 return end
             pause = pause * _POLL_GROWTH if status == seen else _FIRST_POLL_S * _POLL_GROWTH
@@ -112,9 +113,10 @@ def _nothing_came(trace: PodTrace) -> OutcomeNotKnown:
     if state is None:
         what = "the EM has not told of this pod"
     elif state.running is not None:
-        what = f"the pod is still running since {timestamp(state.running.started_at)}"
+        what = f"the last that was told of the pod is that it runs since {timestamp(state.running.started_at)}"
     else:
-        what = f"the pod still waits ({state.waiting.reason if state.waiting else ''})"
+        reason = f" ({state.waiting.reason})" if state.waiting is not None and state.waiting.reason else ""
+        what = f"the last that was told of the pod is that it waits{reason}"
     return OutcomeNotKnown(f"{what}, and its time and a grace are over", remedy=_GOES_ON)
 
 

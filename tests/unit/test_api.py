@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -45,6 +47,7 @@ from emtui import (
     WorkspaceInUse,
     open_session,
 )
+from emtui.commands import REGISTRY
 from emtui.session import open_session as open_profile
 from tests.missing import missing
 from tests.serving import PASSWORD, held_uplink, served_here
@@ -290,6 +293,29 @@ async def test_what_is_of_another_kind_is_said_with_its_name(
         assert await session.log() == []
 
 
+async def test_a_delete_of_what_is_not_there_is_what_the_specification_has(workspace: Path, tmp_path: Path) -> None:
+    async with open_session(local=workspace, engine="simulated") as session:
+        with pytest.raises(BadRequest, match="no such file or folder: nope"):
+            await session.do(Delete(["nope"]))  # type: ignore[arg-type] # a notebook has no type checker
+        with pytest.raises(NotFound):
+            await session.do(Downlink(("nope",), tmp_path))
+
+
+def test_the_minutes_of_a_pod_may_be_text_and_what_is_no_number_is_a_value_error() -> None:
+    assert PodSpec(docker_image="a", max_duration="1", node="GPU").max_duration == 1.0  # type: ignore[arg-type] # the same
+    with pytest.raises(ValueError, match="max_duration"):
+        PodSpec(docker_image="a", max_duration="soon", node="GPU")  # type: ignore[arg-type] # the same
+
+
+def test_every_field_of_a_command_is_explained_in_help_and_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs/python.md").read_text(encoding="utf-8")
+    for kind in REGISTRY.values():
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{kind.__name__}` |"))
+        for field in fields(kind):
+            assert re.search(rf"^ +{field.name}[ ,a-z_]*: ", str(kind.__doc__), re.MULTILINE), (kind, field.name)
+            assert f"`{field.name}" in row or field.name == "is_for_stdout"
+
+
 async def test_paths_may_be_text(workspace: Path, source: Path, tmp_path: Path) -> None:
     async with open_session(local=workspace, engine="simulated") as session:
         await session.do(Uplink([str(source)]))  # type: ignore[arg-type] # a notebook has no type checker
@@ -423,6 +449,68 @@ async def test_a_cell_that_opens_can_be_run_again(workspace: Path) -> None:
         del stack  # Python closes what nobody holds any more
         async with await cell():
             pass
+
+
+UNCLOSED = """
+import asyncio, sys
+from contextlib import AsyncExitStack
+from emtui import open_session
+
+async def main():
+    stack = AsyncExitStack()
+    session = await stack.enter_async_context(open_session(local=sys.argv[1], engine="simulated"))
+    await session.list_files()
+    raise ValueError("my own bug")
+
+asyncio.run(main())
+"""
+
+
+async def test_a_session_that_nobody_closes_does_not_bury_the_error_of_its_user(workspace: Path) -> None:
+    run = [sys.executable, "-X", "dev", "-c", UNCLOSED, str(workspace)]
+    done = await asyncio.to_thread(subprocess.run, run, capture_output=True, text=True, timeout=60)
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.endswith("ValueError: my own bug\n")
+    assert "asynchronous generator" not in done.stderr
+    async with open_session(local=workspace, engine="simulated", timeout_s=0.1) as session:
+        assert (await session.list_files()).nodes == ()
+
+
+async def test_a_session_whose_opening_nobody_holds_says_how_it_is_held(workspace: Path) -> None:
+    session = await open_session(local=workspace, engine="simulated").__aenter__()
+    async with asyncio.timeout(20):
+        while "closed" not in repr(session):
+            await asyncio.sleep(0.01)
+    with pytest.raises(RuntimeError, match="while an AsyncExitStack holds it"):
+        await session.list_files()
+
+
+async def test_a_session_may_be_closed_by_another_task_than_opened_it(workspace: Path) -> None:
+    stack = AsyncExitStack()
+    opening = stack.enter_async_context(open_session(local=workspace, engine="simulated"))
+    session = await asyncio.create_task(opening)
+    await asyncio.create_task(stack.aclose())
+    assert repr(session).endswith("(closed)>")
+
+
+async def test_an_opening_opens_once(workspace: Path) -> None:
+    opening = open_session(local=workspace, engine="simulated")
+    async with opening:
+        pass
+    with pytest.raises(RuntimeError, match="opened once already"):
+        async with opening:
+            pytest.fail("it was opened again")
+
+
+async def test_an_opening_that_is_cancelled_leaves_the_workspace_to_others(
+    workspace: Path, held: AsyncExitStack
+) -> None:
+    with pytest.warns(UserWarning, match="waiting for it"), pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5), open_session(local=workspace, engine="simulated", timeout_s=0):
+            pytest.fail("it was opened")
+    await held.aclose()
+    async with open_session(local=workspace, engine="simulated", timeout_s=0.1) as session:
+        assert (await session.list_files()).nodes == ()
 
 
 # ------------------------------------------------------------------------------------------ lifetime and cancelling

@@ -102,6 +102,39 @@ def test_an_end_without_times_is_the_one_before_until_something_else_was_told() 
     assert end.verdict is Verdict.COMPLETED
 
 
+@pytest.mark.parametrize("between", [waiting(), running(-60)])
+def test_a_pod_within_the_same_second_as_the_one_before_is_known_by_what_lies_between(between: PodStatus) -> None:
+    old = ended(start=-60, end=-60)
+    one = trace(old)
+    assert follow(one, old, between) is None
+    end = one.note(old, 2)
+    assert end is not None
+    assert end.verdict is Verdict.COMPLETED
+
+
+@pytest.mark.parametrize("other", [ended(start=-60, end=-59), ended(3, "Error", start=-60, end=-60)])
+def test_an_end_differs_from_the_one_before_by_its_time_or_its_code_alone(other: PodStatus) -> None:
+    one = trace(ended(start=-60, end=-60))
+    assert one.note(other, 0) is not None
+
+
+def test_a_pod_that_starts_in_the_second_of_the_one_that_it_replaces_is_this_one() -> None:
+    one = trace(running(-60))
+    assert follow(one, running(-60), waiting(), running(-60)) is None
+    assert one.note(ended(start=-60, end=-59), 3) is not None
+
+
+def test_a_status_that_lags_behind_this_pods_start_is_still_the_one_befores() -> None:
+    one = trace(running(-60))
+    assert follow(one, waiting(), running(3), running(-60), ended(143, "Error", start=-60, end=1)) is None
+    assert one.last == running(3)
+
+
+def test_the_end_of_the_pod_before_with_its_times_stays_old_though_none_was_told_of_once() -> None:
+    old = ended(start=-60, end=-60)
+    assert follow(trace(old), old, EMPTY, old) is None
+
+
 def test_a_pod_that_is_being_replaced_is_not_this_one() -> None:
     one = trace(running(-60))
     stopped = ended(143, "Error", start=-60, end=1)
@@ -281,5 +314,18 @@ def test_a_pod_that_was_seen_to_start_keeps_its_end_whoever_comes_then() -> None
 def test_what_comes_without_its_start_is_not_this_pods_once_another_run_was_accepted(told: PodStatus) -> None:
     one = trace()
     one.note(running(1), 1.0)
-    with pytest.raises(OutcomeNotKnown, match="another run was sent"):
+    with pytest.raises(OutcomeNotKnown, match=r"taken this one's place: it started .* and another run was sent since"):
         one.note(told, 2.0, Rivals.ACCEPTED)
+
+
+@pytest.mark.parametrize("other", [running(9), ended(start=9, end=10)])
+def test_a_pod_that_ran_for_long_is_not_said_to_have_been_replaced_before_its_start(other: PodStatus) -> None:
+    one = trace()
+    for second in range(1, 9):
+        assert one.note(running(1), second) is None
+    with pytest.raises(OutcomeNotKnown) as raised:
+        one.note(other, 10, Rivals.ACCEPTED)
+    assert raised.value.message == (
+        "another pod has taken this one's place: it started 2026-11-25T12:00:01Z, and the other 2026-11-25T12:00:09Z"
+    )
+    assert one.last == running(1)

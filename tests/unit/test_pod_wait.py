@@ -12,7 +12,7 @@ from emtui.link.patience import Patience
 from emtui.models import PodSpec, PodState, PodStatus
 from emtui.pod import trace as pod_trace
 from emtui.pod import wait as pod_wait
-from emtui.pod.wait import Verdict, wait_for_pod
+from emtui.pod.wait import Rivals, Verdict, wait_for_pod
 
 SPEC = PodSpec(docker_image="a", max_duration=1, node="FPGA")
 CREATING = PodStatus(state=PodState.model_validate({"waiting": {"reason": "ContainerCreating"}}))
@@ -98,7 +98,7 @@ async def test_who_is_not_signed_in_learns_it_at_once() -> None:
 async def test_it_does_not_wait_for_what_cannot_come_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pod_trace, "GRACE_S", 0.1)
     spec = PodSpec(docker_image="a", max_duration=0.002, node="FPGA")
-    for answer, told in ((CREATING, "still waits (ContainerCreating)"), (PodStatus(), "has not told of this pod")):
+    for answer, told in ((CREATING, "is that it waits (ContainerCreating)"), (PodStatus(), "has not told of this pod")):
         with pytest.raises(OutcomeNotKnown) as raised:
             await wait_for_pod(script(answer), spec=spec, poll_s=0.02)
         assert told in raised.value.message
@@ -156,3 +156,24 @@ async def test_long_before_its_time_it_is_asked_for_seldom() -> None:
         async with asyncio.timeout(0.5):
             await wait_for_pod(look, spec=spec, poll_s=0.01)
     assert count == 1
+
+
+async def test_a_status_of_the_pod_that_took_its_place_is_not_told_as_its_own() -> None:
+    mine = PodStatus(state=PodState.model_validate({"running": {"startedAt": "2026-11-25T12:00:00Z"}}))
+    other = PodStatus(state=PodState.model_validate({"running": {"startedAt": "2026-11-25T12:00:09Z"}}))
+    among = iter([Rivals.NONE, Rivals.UNDER_WAY, Rivals.UNDER_WAY, Rivals.ACCEPTED])
+
+    async def rivals() -> Rivals:
+        return next(among)
+
+    told: list[PodStatus] = []
+    with pytest.raises(OutcomeNotKnown, match="another pod has taken this one's place"):
+        await wait_for_pod(
+            script(mine, mine, CREATING, other),
+            spec=SPEC,
+            before=DONE,
+            rivals=rivals,
+            on_status=told.append,
+            poll_s=0.02,
+        )
+    assert told == [mine, mine]
