@@ -129,7 +129,12 @@ def _several(names: tuple[str, ...], noun: str = "files") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Uplink(Command):
-    """Files and folders of the operator's disk into a folder of the volume."""
+    """Files and folders of the operator's disk into a folder of the volume.
+
+    Attributes:
+        sources: files and folders of this machine; a folder goes with its name and all that is in it.
+        dest_path: a folder of the volume, which is made where it is missing; empty is the volume itself.
+    """
 
     sources: tuple[Path, ...]
     dest_path: str = ""
@@ -148,9 +153,13 @@ class Uplink(Command):
 class Downlink(Command):
     """Files of the volume into a folder of the operator's disk, or one file to a name there.
 
-    `target` is a folder where `is_folder` says so (it is made where it is missing), where there is one, and for
-    several files and for folders; else it is the new name of the one file. `is_for_stdout`: it is a temporary file,
-    whose content goes to a script.
+    Attributes:
+        paths: files and folders of the volume.
+        target: a folder where `is_folder` says so (it is made where it is missing), where there is one, and for
+            several files and for folders; else the new name of the one file.
+        overwrite: whether a file that is there already is replaced.
+        is_folder: whether `target` is a folder in any case.
+        is_for_stdout: it is a temporary file, whose content goes to a script.
     """
 
     paths: tuple[str, ...]
@@ -175,7 +184,11 @@ class Downlink(Command):
 
 @dataclass(frozen=True, slots=True)
 class Delete(Command):
-    """Files and folders of the volume, for good."""
+    """Files and folders of the volume, for good.
+
+    Attributes:
+        paths: of the volume. A folder goes with all that is in it.
+    """
 
     paths: tuple[str, ...]
 
@@ -191,7 +204,13 @@ class Delete(Command):
 
 @dataclass(frozen=True, slots=True)
 class BuildImage(Command):
-    """An image of a folder of the volume."""
+    """An image of a folder of the volume.
+
+    Attributes:
+        dockerfile: a file of the volume, by its path from the volume's top.
+        context: a folder of the volume, of which the image is built.
+        image_name: the image's name; the EM puts the user's before it.
+    """
 
     dockerfile: str
     context: str
@@ -209,7 +228,12 @@ class BuildImage(Command):
 
 @dataclass(frozen=True, slots=True)
 class LoadImage(Command):
-    """An image out of a tar file of the volume."""
+    """An image out of a tar file of the volume.
+
+    Attributes:
+        tarfile: a file of the volume, as `docker save` writes it.
+        image: the name that it holds (`name:tag`).
+    """
 
     tarfile: str
     image: str
@@ -226,7 +250,11 @@ class LoadImage(Command):
 
 @dataclass(frozen=True, slots=True)
 class RunPod(Command):
-    """A pod, in the place of the one before."""
+    """A pod, in the place of the one before.
+
+    Attributes:
+        spec: what is to run: a `PodSpec`, or its fields as a mapping.
+    """
 
     spec: PodSpec
 
@@ -243,7 +271,14 @@ class RunPod(Command):
 
 @dataclass(frozen=True, slots=True)
 class ServeModel(Command):
-    """A model of the operator's disk, hosted on the Grid Node."""
+    """A model of the operator's disk, hosted on the Grid Node.
+
+    Attributes:
+        source: a file of this machine.
+        model_id: what the node calls it.
+        allow_download: whether it may be fetched from the node.
+        encoding: the character set in which the wire carries the file's bytes.
+    """
 
     source: Path
     model_id: str
@@ -263,7 +298,14 @@ class ServeModel(Command):
 
 @dataclass(frozen=True, slots=True)
 class GetModel(Command):
-    """A model of the Grid Node into a file of the operator's disk; `is_for_stdout` as in `Downlink`."""
+    """A model of the Grid Node into a file of the operator's disk.
+
+    Attributes:
+        model_id: what the node calls it.
+        target: the file.
+        overwrite: whether a file that is there already is replaced.
+        is_for_stdout: as in `Downlink`.
+    """
 
     model_id: str
     target: Path

@@ -1,12 +1,13 @@
 """Opening a session for a script: what its arguments, the environment and the configuration come to."""
 
+import asyncio
 import contextlib
 import os
 import warnings
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from emtui import arguments
 from emtui.api.session import Session
@@ -28,21 +29,55 @@ _NOT_OPEN = "open_session() alone opens nothing: async with open_session(…) as
 # The sessions of this process that nobody closes yet.
 _open: set[Session] = set()
 
+# What holds them: the event loop alone would let go of it.
+_holding: set[asyncio.Task[None]] = set()
+
 
 class Opening(contextlib.AbstractAsyncContextManager[Session, None]):
-    """What `open_session` gives: `async with` opens it."""
+    """What `open_session` gives: `async with` opens it.
 
-    def __init__(self, opening: contextlib.AbstractAsyncContextManager[Session, bool | None]) -> None:
-        self._opening = opening
+    A task of its own holds the session open. So all of it is closed in one piece and in its order by whoever ends it:
+    the `async with`, another cell, an event loop that ends, or Python, where nobody holds the opening any more.
+    """
+
+    def __init__(self, profile: str | Profile | None, options: dict[str, object], timeout_s: float | None) -> None:
+        self._meant = profile, options, timeout_s
+        self._left = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Session:
+        if self._task is not None:
+            raise RuntimeError("this was opened once already: call open_session() again")
         with in_python():
-            return await self._opening.__aenter__()
+            profile, give_up_s = await _meant(*self._meant)
+            for notice in profile.notices:
+                warnings.warn(safe_str(renamed(notice)), stacklevel=2)
+            opened: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
+            self._task = task = asyncio.create_task(_hold(profile, give_up_s, opened, self._left))
+            _holding.add(task)
+            task.add_done_callback(_holding.discard)
+            await _first_of(task, opened)
+            if task.done():
+                task.result()
+            return opened.result()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._opening.__aexit__(kind, error, trace)
+        if self._task is None:
+            return
+        if kind is None:
+            self._left.set()
+        else:
+            self._task.cancel()
+        await _first_of(self._task)
+        if not self._task.cancelled():
+            self._task.result()
+
+    def __del__(self) -> None:
+        if self._task is not None and not self._task.done():
+            with contextlib.suppress(RuntimeError):  # a loop that is closed
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     if not TYPE_CHECKING:  # for a type checker it would make every name one that is there
 
@@ -91,7 +126,7 @@ def open_session(
         WorkspaceInUse: another emtui has the workspace open, and has not let go of it in time; or this very process
             has, which is not waited for.
         WorkspaceProblem: the directory cannot be used.
-        Untrusted: plain http to another machine.
+        Exposed: plain http to another machine, an `Untrusted`.
         TypeError, ValueError: an argument is of another kind, or an empty path.
     """
     options: dict[str, object] = {
@@ -119,33 +154,49 @@ def open_session(
             raise TypeError(f"a Profile is taken as it is: {', '.join(too_many)} cannot be given too")
     elif profile is not None:
         arguments.instance(str, Profile)("profile", profile)
-    return Opening(_opened(profile, options, timeout_s))
+    return Opening(profile, options, timeout_s)
 
 
-@contextlib.asynccontextmanager
-async def _opened(
+async def _first_of(task: asyncio.Task[None], *others: asyncio.Future[Session]) -> None:
+    """Wait for the first of them. Whoever is cancelled meanwhile ends the task, and sees its end."""
+    either: tuple[asyncio.Future[Any], ...] = (task, *others)
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait((task,))
+        raise
+
+
+async def _hold(
+    profile: Profile, give_up_s: float | None, opened: asyncio.Future[Session], left: asyncio.Event
+) -> None:
+    """Open the profile and hold it open until it is left, or until this is cancelled."""
+
+    def waits(error: WorkspaceInUse) -> None:
+        _refuse_our_own(profile.workspace, error)
+        warnings.warn(f"{safe_str(error.message)}; waiting for it", stacklevel=2)
+
+    async with open_profile(profile, give_up_s=give_up_s, holder=HOLDER, on_wait=waits) as ends:
+        session = Session(ends)
+        _open.add(session)
+        try:
+            opened.set_result(session)
+            await left.wait()
+        finally:
+            _open.discard(session)
+            session.end()
+
+
+async def _meant(
     profile: str | Profile | None, options: dict[str, object], timeout_s: float | None
-) -> AsyncIterator[Session]:
+) -> tuple[Profile, float | None]:
+    """What is to be opened, and how long a busy or absent other side is waited for; None is without an end."""
     if isinstance(profile, Profile):
         what = profile
     else:
         what, timeout_s = await in_thread(_resolved, options | {"profile": profile, "timeout": timeout_s})
-    give_up_s = DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s or None
-    for notice in what.notices:
-        warnings.warn(safe_str(renamed(notice)), stacklevel=4)
-
-    def waits(error: WorkspaceInUse) -> None:
-        _refuse_our_own(what.workspace, error)
-        warnings.warn(f"{safe_str(error.message)}; waiting for it", stacklevel=2)
-
-    async with open_profile(what, give_up_s=give_up_s, holder=HOLDER, on_wait=waits) as opened:
-        session = Session(opened)
-        _open.add(session)
-        try:
-            yield session
-        finally:
-            _open.discard(session)
-            session.end()
+    return what, DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s or None
 
 
 def _refuse_our_own(workspace: Path, error: WorkspaceInUse) -> None:

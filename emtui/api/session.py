@@ -25,6 +25,9 @@ OnState = Callable[[CommandState], None]
 OnLog = Callable[[str], None]
 OnStatus = Callable[["PodStatus"], None]
 
+_CLOSED = (
+    "this session is closed: open another one. It is open within its async with, or while an AsyncExitStack holds it."
+)
 _NOT_DONE = (Stage.FAILED, Stage.CANCELLED)
 # So many commands back the last run is looked for.
 _LOOKED_AT = 1000
@@ -71,12 +74,14 @@ class Session:
         event loop. Commands of one end are done one after the other, in the order in which they were given.
 
         A cancelled call cancels the command and waits until that is undone; then `CancelledError` goes on, and its
-        `__cause__` says how the command ended, unless it was complete.
+        `__cause__` says how the command ended, unless it was complete. Of the `TimeoutError` of an `asyncio.timeout`
+        it is `__cause__.__cause__`.
 
         Returns: how it ended: `stage` complete, `note` the result in words.
 
         Raises:
-            BadRequest, Forbidden, NotFound, Conflict, RemoteFailed: refused, as the specification has it.
+            BadRequest, Forbidden, NotFound, Conflict, RemoteFailed: refused, as the specification has it, which knows
+                no NotFound for a `Delete`: what is not there is a BadRequest (EM API §4).
             BuildFailed, LoadFailed: with `log_tail`.
             LocalProblem: a file of this machine is in the way, or missing.
             VerificationFailed: a file that came is not the promised one. Nothing was kept of it.
@@ -281,7 +286,7 @@ class Session:
 
     def _usable(self) -> Opened:
         if self._is_closed:
-            raise RuntimeError("this session is closed: open another one")
+            raise RuntimeError(_CLOSED)
         if asyncio.get_running_loop() is not self._loop:
             raise RuntimeError("this session belongs to another event loop: use asyncio.run_coroutine_threadsafe")
         return self._opened

@@ -43,6 +43,10 @@ class Ledger:
             await event.wait()
         return self.states[number]
 
+    def let_go(self, number: int) -> None:
+        """Let nobody wait any longer: there is nobody left who could tell how it ended."""
+        self._finished[number].set()
+
     def is_unknown(self, number: int) -> bool:
         """Whether nobody knows yet how it ended."""
         return self.states[number].stage is Stage.UNKNOWN

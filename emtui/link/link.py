@@ -246,6 +246,14 @@ class Link:
     # ------------------------------------------------------------------------------------------------ the work
 
     async def _work(self) -> None:
+        try:
+            await self._work_on()
+        finally:
+            # Ended from outside, as by a loop that ends: the next emtui finds out how the command at work has ended.
+            if self._current is not None:
+                self.ledger.let_go(self._current.id)
+
+    async def _work_on(self) -> None:
         while True:
             if self._jobs and not self._is_held:
                 job = self._current = self._jobs.popleft()

@@ -532,10 +532,10 @@ async def test_another_event_loop_is_refused_and_a_thread_can_hand_over(workspac
 
         def elsewhere() -> None:
             try:
-                asyncio.run(session.list_files())  # type: ignore[arg-type] # the types are what the test varies
+                asyncio.run(session.list_files())
             except RuntimeError as error:
                 found.append(str(error))
-            found.append(asyncio.run_coroutine_threadsafe(session.list_files(), loop).result(20).file_count)  # type: ignore[arg-type] # the types are what the test varies
+            found.append(asyncio.run_coroutine_threadsafe(session.list_files(), loop).result(20).file_count)
 
         thread = threading.Thread(target=elsewhere)
         thread.start()

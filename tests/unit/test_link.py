@@ -694,6 +694,24 @@ async def test_what_cannot_be_asked_about_is_unknown_and_looked_into_until_it_ca
         assert b.journal.recent(5)[-1].stage is Stage.FAILED
 
 
+async def test_a_loop_that_ends_lets_nobody_wait_for_a_command(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+
+        async def forever(_command: Command, _courier: Courier) -> str:
+            await asyncio.Event().wait()
+            return ""
+
+        b.perform = forever
+        number = await b.link.submit(CHANGE)
+        while b.link.states[number].stage is not Stage.RELEASED:
+            await asyncio.sleep(0.001)
+        waiting = asyncio.ensure_future(b.link.finished(number))
+        assert b.link._worker is not None
+        b.link._worker.cancel()  # as asyncio.run does with every task
+        assert not (await asyncio.wait_for(waiting, DEADLINE_S)).stage.is_final
+        await asyncio.wait_for(b.link.aclose(), DEADLINE_S)
+
+
 async def test_closing_does_not_wait_for_what_cannot_be_asked_about(tmp_path: Path) -> None:
     began = time.monotonic()
     async with bench(tmp_path) as b:
