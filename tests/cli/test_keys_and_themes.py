@@ -184,3 +184,9 @@ def test_own_themes_are_listed_and_wrong_ones_told(bare: Cli, tmp_path: Path) ->
     assert [theme["name"] for theme in document if theme["is_in_force"]] == ["dark"]
     assert document[3]["path"] == str(folder / "mine.toml")
     assert document[0]["colors"]["primary"].startswith("#")
+
+
+def test_a_theme_is_shown_as_the_list_has_it(bare: Cli) -> None:
+    [light] = [theme for theme in bare.ok("themes", "--json").json if theme["name"] == "light"]
+    assert bare.ok("themes", "show", "light", "--json").json == light
+    assert bare("themes", "show", "ligth", "--json").code == 3

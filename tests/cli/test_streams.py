@@ -10,11 +10,18 @@ from pathlib import Path
 import pytest
 
 from emtui.cli.exit_codes import Exit
+from tests.missing import missing
 
 DEADLINE_S = 60
 FULL = Path("/dev/full")
 
-needs_full_device = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here (Linux has it)")
+
+@pytest.fixture
+def full() -> Path:
+    """A device that has no room for anything."""
+    if not FULL.exists():
+        missing("there is no /dev/full here (Linux has it)")
+    return FULL
 
 
 def shell(line: str, workspace: Path) -> "subprocess.CompletedProcess[str]":
@@ -26,12 +33,11 @@ def shell(line: str, workspace: Path) -> "subprocess.CompletedProcess[str]":
 RUN = "pod run alpine --node FPGA --max-duration 1"
 
 
-@needs_full_device
 @pytest.mark.parametrize("words", ["--version", "--help", "files list", "keys", "doctor", "pod status"])
-def test_a_full_disk_behind_stdout_is_told_in_one_line(words: str, workspace: Path) -> None:
+def test_a_full_disk_behind_stdout_is_told_in_one_line(words: str, workspace: Path, full: Path) -> None:
     (workspace / "volume").mkdir(parents=True)
     (workspace / "volume/a").write_text("a")
-    done = shell(f"emtui {words} > /dev/full", workspace)
+    done = shell(f"emtui {words} > {full}", workspace)
     assert done.returncode == Exit.FAILED
     assert done.stderr.splitlines()[-1] == (
         "emtui: stdout: No space left on device. What it had to say is lost, and not what it has done."
@@ -39,9 +45,8 @@ def test_a_full_disk_behind_stdout_is_told_in_one_line(words: str, workspace: Pa
     assert "Traceback" not in done.stderr
 
 
-@needs_full_device
-def test_what_fails_fails_with_its_own_code_though_stdout_is_full(workspace: Path) -> None:
-    done = shell("emtui image build --dockerfile D --context none a --json > /dev/full", workspace)
+def test_what_fails_fails_with_its_own_code_though_stdout_is_full(workspace: Path, full: Path) -> None:
+    done = shell(f"emtui image build --dockerfile D --context none a --json > {full}", workspace)
     assert done.returncode == Exit.REFUSED
     assert "none" in done.stderr
 

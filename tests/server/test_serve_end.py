@@ -178,6 +178,20 @@ def test_users_of_earlier_starts_stay_and_the_first_keeps_the_directory(tmp_path
     assert (tmp_path / "dir/users/bob/volume/of-bob").exists()
 
 
+def test_a_program_reads_the_address_and_a_password_that_was_made(tmp_path: Path) -> None:
+    process = started(tmp_path / "dir", "--json", environment={"EMTUI_PASSWORD": ""})
+    try:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        asked = {"username": "client1", "password": told["made_passwords"]["client1"]}
+        assert requests.post(f"{told['url']}/auth/", data=asked, timeout=10).status_code == 200
+    finally:
+        process.terminate()
+    out, errors = process.communicate(timeout=END_S)
+    assert out == ""
+    assert asked["password"] not in errors, "a program reads it, and no log has it"
+
+
 def test_where_nobody_is_named_nobody_new_is_made(tmp_path: Path) -> None:
     with served(tmp_path / "dir", "--username", "ann") as server:
         server.token("ann")

@@ -39,7 +39,7 @@ def _run(options: argparse.Namespace) -> int:
         settings = _settings(options)
         if settings.is_insecure:
             _say("emtui serve: --insecure: passwords and files travel in the open; use it in a network of your own")
-        asyncio.run(serve(settings, _started))
+        asyncio.run(serve(settings, _started_as_json if options.json else _started))
     except EmtuiError as error:
         _say(f"emtui serve: {safe_str(error.message)}. {safe_str(error.remedy)}".rstrip())
         return exit_of(error)
@@ -50,6 +50,13 @@ def _started(serving: "Serving") -> None:
     for user, password in serving.made_passwords.items():
         _say(f"emtui serve: the password of {user} is {password} (shown once; it is kept as a hash)")
     sys.stdout.write(f"serving on {serving.url}\n")
+    sys.stdout.flush()
+
+
+def _started_as_json(serving: "Serving") -> None:
+    import json
+
+    sys.stdout.write(f"{json.dumps({'url': serving.url, 'made_passwords': serving.made_passwords})}\n")
     sys.stdout.flush()
 
 
@@ -248,7 +255,7 @@ VERBS = (
         _configure,
         "The EM over HTTP, the Grid Node over Socket.IO and HTTP, on one port. The API is described at /schema/ and\n"
         "/swagger/. SIGTERM or Ctrl+C ends it; pods go on.",
-        has_json=False,
+        json_help='write {"url", "made_passwords"} on one line, once requests are answered, in place of the words',
         has_common=False,
     ),
 )

@@ -59,8 +59,12 @@ def _configure_show(parser: ArgumentParser) -> None:
 
 
 def _show(options: Namespace, out: Output) -> None:
-    from emtui.theme_files import theme_text
+    from emtui.theme_files import read_theme, theme_text
 
+    if out.is_json:
+        theme = read_theme(options.theme)
+        out.document(_as_document(theme, resolved_from(options).console.theme))
+        return
     text = theme_text(options.theme)
     if not out.is_terminal:
         out.stdout.write(text)
@@ -89,6 +93,6 @@ VERBS = (
         description="As it is, in TOML: a pattern for your own, themes/NAME.toml beside the usual configuration.\n"
         'In that one stands name = "NAME".',
         examples=("emtui themes show light",),
-        has_json=False,
+        json_help="write it as one object, as `emtui themes --json` has it",
     ),
 )
