@@ -121,9 +121,8 @@ class KeyBar(Widget):
     def shown(self, width: int) -> tuple[KeyHint, ...]:
         """The hints that fit into `width` cells."""
         absent = OF_PANES.keys() - self._own
-        if (
-            width >= ONE_PANE_COLUMNS
-        ):  # where one pane is on the screen at a time, it must be said that there are others
+        # Where one pane is on the screen at a time, it must be said that there are others.
+        if width >= ONE_PANE_COLUMNS:
             absent |= {"panes"}
         kept = [hint for hint in hints(key_map_of(self)) if hint.name not in absent]
         order = sorted(_LEAST_NEEDED, key=lambda name: (name in self._relevant, name not in self._off))
